@@ -1,0 +1,1 @@
+"""Measures what concurrent LLM agents on Ollama servers cost each other."""

@@ -1,0 +1,108 @@
+"""Blocks: each agent alone and all together, in shuffled order, under one deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from harness.measure.coordinator import Coordinator
+from harness.measure.plan import AgentPlan, ScenarioPlan
+from harness.measure.requests import open_connection
+from harness.records import Block, Run
+from harness.records.errors import ServerError
+from harness.records.session import CONCURRENT, solo_arm
+
+Stop = Callable[[Sequence[Block]], bool]
+"""Told all blocks so far; True ends the scenario (the seam of a sequential stopping rule)."""
+
+
+@contextmanager
+def collector_off() -> Iterator[None]:
+    """Keeps the garbage collector's pauses (20-40 ms on a large heap) out of the measured gaps."""
+    was_on = gc.isenabled()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if was_on:
+            gc.enable()
+
+
+async def measure_block(
+    plan: ScenarioPlan, index: int, coordinator: Coordinator, keep: Callable[[Block], None]
+) -> Block:
+    """Measures one block and hands it to ``keep``, also when it was interrupted.
+
+    Raises:
+        asyncio.CancelledError: If the session was interrupted; the partial block was kept.
+    """
+    order = plan.order(index)
+    arms = {solo_arm(agent.role): (agent,) for agent in plan.agents} | {CONCURRENT: plan.agents}
+    runs: list[Run] = []
+    error: str | None = "interrupted"
+    try:
+        with collector_off():
+            async with asyncio.timeout(plan.deadline_s):
+                for arm in order:
+                    for url in dict.fromkeys(agent.url for agent in arms[arm]):
+                        await open_connection(coordinator.clients[url])
+                    await coordinator.run(arm, arms[arm], runs)
+        error = None
+    except TimeoutError:
+        error = (
+            f"the block did not end within its deadline of {plan.deadline_s:g} s (--block-deadline); on a CPU-only "
+            "host check num_thread: servers whose threads exceed the cores starve each other"
+        )
+    except ServerError as failure:
+        error = str(failure)
+    finally:
+        block = Block(
+            scenario=plan.name,
+            index=index,
+            warmup=index == 0,
+            order=order,
+            runs=tuple(runs),
+            deadline_s=plan.deadline_s,
+            error=error,
+        )
+        keep(block)
+    return block
+
+
+def failed(block: Block) -> bool:
+    """True if the block ended early or an agent's workflow failed."""
+    return block.error is not None or any(agent.error for run in block.runs for agent in run.agents)
+
+
+async def measure_scenario(
+    plan: ScenarioPlan,
+    coordinator: Coordinator,
+    *,
+    load: Callable[[AgentPlan], Awaitable[None]],
+    keep: Callable[[Block], None],
+    stop: Stop = lambda _blocks: False,
+) -> tuple[Block, ...]:
+    """Loads the models one after the other, then measures a warm-up block and up to ``plan.runs`` blocks.
+
+    Args:
+        plan: The scenario bound to servers.
+        coordinator: Runs the agents.
+        load: Brings an agent's model into its server with the agent's options.
+        keep: Called with each block as soon as it exists.
+        stop: Told all blocks after each measured one.
+    """
+    for agent in plan.agents:
+        await load(agent)
+    blocks: list[Block] = []
+    failures = 0
+    for index in range(plan.runs + 1):
+        blocks.append(await measure_block(plan, index, coordinator, keep))
+        failures = failures + 1 if failed(blocks[-1]) else 0
+        if failures >= plan.max_failed_blocks or (index and stop(blocks)):
+            break
+    return tuple(blocks)

@@ -1,0 +1,108 @@
+"""One measured request: bytes are stamped as they come and folded only when the stream is over."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Callable, Mapping
+
+import httpx
+import msgspec
+
+from harness.measure.clock import Clock, monotonic_ns
+from harness.protocol import fold_stream
+from harness.records import Chunk, RequestRecord
+from harness.records.errors import ServerError
+
+GENERATE_PATH = "/api/generate"
+_NONCE_DIGITS = 8
+
+
+def nonces() -> Callable[[], str]:
+    """A source of texts of 8 digits, none twice in a session and hardly ever twice in two of them.
+
+    They stand at the start of every prompt, so that no server's prompt cache can answer for the prefill. All have
+    the same length, so that they cost every arm the same.
+    """
+    modulus = 10**_NONCE_DIGITS
+    counter = itertools.count(secrets.randbelow(modulus))
+    return lambda: f"{next(counter) * 7_368_787 % modulus:0{_NONCE_DIGITS}d}"
+
+
+def _failure(error: httpx.HTTPError) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+async def open_connection(client: httpx.AsyncClient) -> None:
+    """Uses a client once, so that no measured request has to open its connection.
+
+    Raises:
+        ServerError: If the server does not answer.
+    """
+    try:
+        await client.get("/api/version")
+    except httpx.HTTPError as error:
+        raise ServerError(f"{client.base_url} does not answer: {_failure(error)}") from error
+
+
+async def measure_request(
+    client: httpx.AsyncClient,
+    *,
+    name: str,
+    nonce: str,
+    body: Mapping[str, object],
+    sink: list[RequestRecord],
+    clock: Clock = monotonic_ns,
+) -> RequestRecord:
+    """Sends one streamed request and appends its record to ``sink``, however it ends.
+
+    A failed request is a record with ``error`` set, never an exception; only a cancellation passes through, after
+    the record of what had come so far was kept.
+
+    Raises:
+        asyncio.CancelledError: If the caller gave up (deadline, interrupt).
+    """
+    chunks: list[Chunk] = []
+    instants: dict[str, int] = {}
+    error: str | None = "cancelled before its stream ended"
+
+    async def trace(event: str, _info: Mapping[str, object]) -> None:
+        instants[event] = clock()
+
+    content = msgspec.json.encode(body)
+    headers = {"Content-Type": "application/json"}
+    asked_ns = clock()
+    try:
+        async with client.stream(
+            "POST", GENERATE_PATH, content=content, headers=headers, extensions={"trace": trace}
+        ) as response:
+            index = 0
+            async for data in response.aiter_raw():
+                chunks.append(Chunk(index, clock(), data))
+                index += 1
+        error = None if response.is_success else f"HTTP {response.status_code}"
+    except httpx.HTTPError as failure:
+        error = _failure(failure)
+    finally:
+        ended_ns = clock()
+        folded = fold_stream(chunks)
+        if error is None:
+            error = folded.error
+        elif error.startswith("HTTP ") and folded.error and folded.error.startswith("the server reported"):
+            error = f"{error}, {folded.error}"
+        record = RequestRecord(
+            name=name,
+            nonce=nonce,
+            asked_ns=asked_ns,
+            sent_ns=instants.get("http11.send_request_body.complete", asked_ns),
+            ended_ns=chunks[-1].received_ns if error is None else ended_ns,
+            connected="connection.connect_tcp.started" in instants,
+            token_ns=tuple(event.received_ns for event in folded.events),
+            token_chunk=tuple(event.chunk_index for event in folded.events),
+            text="".join(event.text for event in folded.events),
+            done_reason=folded.done_reason,
+            server=folded.server,
+            error=error,
+        )
+        sink.append(record)
+    return record

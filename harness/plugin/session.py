@@ -1,0 +1,195 @@
+"""One measuring session: servers, plan, journal and judgement wired together."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import httpx
+
+from harness.judge import ScenarioSummary, judge_scenario
+from harness.measure import (
+    AgentPlan,
+    Coordinator,
+    RequestSettings,
+    ScenarioPlan,
+    anchor,
+    bind,
+    measure_scenario,
+    nonces,
+)
+from harness.plugin.options import Settings
+from harness.records import Block, ServerInfo, Session
+from harness.report import progress_line
+from harness.scenarios import PROFILES, WORKFLOWS, Scenario
+from harness.servers.fleet import Server, describe, is_embedded_model, model_in_place, open_servers
+from harness.servers.host import is_local, threads_per_server, usable_cores
+from harness.store import Journal, read_environment
+
+Say = Callable[[str], None]
+
+
+def profile_of(infos: Sequence[ServerInfo], model: str) -> str:
+    """The profile that fits: ``gpu`` if every server holds the model in GPU memory, else by the model."""
+    if all(info.size_vram > 0 for info in infos):
+        return "gpu"
+    return "embedded" if is_embedded_model(model) else "cpu"
+
+
+def num_threads(settings: Settings, infos: Sequence[ServerInfo]) -> tuple[tuple[int | None, ...], str]:
+    """``num_thread`` by server (None sends none), and the reason in words."""
+    count = len(infos)
+    if settings.num_thread is not None:
+        return (settings.num_thread or None,) * count, "--num-thread"
+    if any(info.size_vram > 0 for info in infos):
+        return (None,) * count, "not sent, the model is in GPU memory"
+    if not all(is_local(info.url) for info in infos):
+        return (None,) * count, "not sent, the servers' cores are not known: set --num-thread on CPU-only hosts"
+    cores = usable_cores()
+    return threads_per_server(count, cores, settings.selection.pins), f"no GPU: {cores} usable cores, {count} servers"
+
+
+def default_journal(root: Path) -> Path:
+    """A new file in ``.perf/``."""
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    return root / ".perf" / f"journal-{stamp}-{os.getpid()}.jsonl"
+
+
+@dataclass
+class PerfSession:
+    """An open session.
+
+    Attributes:
+        settings: The checked options.
+        servers: The ready servers.
+        infos: What is known of them.
+        session: Everything that stands in the journal but the blocks.
+        plans: Plans by scenario.
+        coordinator: Runs the agents.
+        journal: Takes every block as soon as it exists.
+        say: Gets lines for the person who waits.
+        blocks: All blocks so far, by scenario.
+        summaries: Judged scenarios so far.
+    """
+
+    settings: Settings
+    servers: tuple[Server, ...]
+    infos: tuple[ServerInfo, ...]
+    session: Session
+    plans: dict[str, ScenarioPlan]
+    coordinator: Coordinator
+    journal: Journal
+    say: Say
+    blocks: dict[str, list[Block]] = field(default_factory=dict)
+    summaries: dict[str, ScenarioSummary] = field(default_factory=dict)
+
+    async def measure(self, name: str, profile: str | None = None) -> ScenarioSummary:
+        """Measures a scenario (once a session) and judges it by a profile's limits.
+
+        Raises:
+            ServerError: If a server of ours has ended.
+        """
+        if name not in self.summaries:
+            for server in self.servers:
+                server.ensure_alive()
+            await measure_scenario(self.plans[name], self.coordinator, load=self._load, keep=self._keep)
+        limits = self.settings.thresholds.limits(profile or self.session.profile, name, self.settings.overrides)
+        self.summaries[name] = judge_scenario(name, self.blocks[name], limits, self.settings.rules)
+        return self.summaries[name]
+
+    async def _load(self, agent: AgentPlan) -> None:
+        server = next(server for server in self.servers if server.url == agent.url)
+        await server.api.load(agent.model, agent.options)
+
+    def _keep(self, block: Block) -> None:
+        self.journal.append(block)
+        self.blocks.setdefault(block.scenario, []).append(block)
+        self.say(progress_line(block, self.settings.runs))
+
+    def facts(self) -> dict[str, object]:
+        """What stands beside the scenarios in the summary for programs."""
+        return {
+            "server": self.settings.selection.kind,
+            "model": self.session.model,
+            "profile": self.session.profile,
+            "seed": self.session.seed,
+            "runs": self.settings.runs,
+            "journal": str(self.journal.path),
+        }
+
+
+def _plan(scenario: Scenario, settings: Settings, session: Session, requests: RequestSettings) -> ScenarioPlan:
+    urls = tuple(server.url for server in session.servers)
+    return ScenarioPlan(
+        name=scenario.name,
+        agents=bind(scenario, urls, session.model, requests),
+        runs=settings.runs,
+        seed=settings.seed,
+        max_concurrent=session.max_concurrent,
+        deadline_s=settings.deadline_s,
+    )
+
+
+async def _probe(servers: Sequence[Server], settings: Settings) -> tuple[ServerInfo, ...]:
+    """Loads the model everywhere, one server after the other, and looks where its memory went."""
+    model = settings.selection.model
+    infos = []
+    for server, agent in zip(servers, settings.scenarios[0].agents, strict=False):
+        await server.api.load(model, agent.options.sent())
+        infos.append(await describe(server, model))
+    return tuple(infos)
+
+
+@asynccontextmanager
+async def open_session(settings: Settings, root: Path, say: Say) -> AsyncIterator[PerfSession]:
+    """Opens a session: servers ready, model loaded, journal begun; on exit everything of ours is gone.
+
+    Raises:
+        HarnessError: If anything of that cannot be had; its message says what to do.
+    """
+    selection = settings.selection
+    async with contextlib.AsyncExitStack() as stack:
+        servers = await stack.enter_async_context(open_servers(selection, say))
+        await stack.enter_async_context(model_in_place(servers, selection, say))
+        infos = await _probe(servers, settings)
+        profile = settings.profile or profile_of(infos, selection.model)
+        threads, reason = num_threads(settings, infos)
+        requests = RequestSettings(settings.num_predict or PROFILES[profile].num_predict, settings.seed, threads)
+        agents = max(len(scenario.agents) for scenario in settings.scenarios)
+        session = Session(
+            environment=read_environment(anchor(), usable_cores()),
+            servers=infos,
+            model=selection.model,
+            profile=profile,
+            seed=settings.seed,
+            max_concurrent=settings.max_concurrent or agents,
+            settings={"runs": str(settings.runs), "block_deadline_s": f"{settings.deadline_s:g}"},
+        )
+        plans = {s.name: _plan(s, settings, session, requests) for s in settings.scenarios}
+        options = {name: {agent.role: dict(agent.options) for agent in plan.agents} for name, plan in plans.items()}
+        clients = {
+            info.url: await stack.enter_async_context(
+                httpx.AsyncClient(
+                    base_url=info.url,
+                    timeout=httpx.Timeout(None, connect=10.0),
+                    limits=httpx.Limits(keepalive_expiry=None),
+                    trust_env=False,
+                )
+            )
+            for info in infos
+        }
+        session = replace(session, options=options)
+        journal = stack.enter_context(Journal(settings.journal or default_journal(root), session))
+        for info in infos:
+            where = f"{info.size_vram / 2**20:.0f} of {info.size / 2**20:.0f} MiB in GPU memory"
+            pinned = f", pinned to CPU {','.join(map(str, info.cpus))}" if info.cpus else ""
+            say(f"  {info.kind} {info.version} at {info.url}{pinned}: {selection.model} loaded, {where}")
+        shown = ", ".join("none" if n is None else str(n) for n in threads)
+        say(f"  profile {profile} ({PROFILES[profile].title}); num_thread {shown} ({reason}); journal {journal.path}")
+        coordinator = Coordinator(clients, WORKFLOWS, session.max_concurrent, nonces())
+        yield PerfSession(settings, servers, infos, session, plans, coordinator, journal, say)

@@ -1,0 +1,170 @@
+"""Agent runs, runs (arms), blocks and sessions: plain data that a journal keeps and a judge reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harness.records.stream import RequestRecord
+
+CONCURRENT = "concurrent"
+_SOLO = "solo:"
+
+
+def solo_arm(role: str) -> str:
+    """Name of the arm in which the agent ``role`` runs alone."""
+    return _SOLO + role
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRun:
+    """One agent's workflow, once.
+
+    Attributes:
+        role: The agent's name, unique in its scenario.
+        url: The server it talked to.
+        queued_ns: It asked the coordinator to be let in, ns.
+        admitted_ns: The coordinator's semaphore let it in, ns.
+        finished_ns: Its workflow ended, ns.
+        requests: Its requests in order; the last one is the failed one if ``error`` is set.
+        error: Why the workflow ended early, or None.
+    """
+
+    role: str
+    url: str
+    queued_ns: int
+    admitted_ns: int
+    finished_ns: int
+    requests: tuple[RequestRecord, ...]
+    error: str | None = None
+
+    @property
+    def wait_ns(self) -> int:
+        """Time spent waiting for the coordinator's semaphore, ns; part of no latency."""
+        return self.admitted_ns - self.queued_ns
+
+    @property
+    def duration_ns(self) -> int:
+        """Time from admission to the end of the workflow, ns."""
+        return self.finished_ns - self.admitted_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One arm of a block: an agent alone, or all of them together.
+
+    Attributes:
+        arm: ``concurrent``, or ``solo:`` and the role.
+        started_ns: Just before the agents were started, ns.
+        finished_ns: Just after the last of them ended, ns.
+        agents: One AgentRun each, in the scenario's order.
+    """
+
+    arm: str
+    started_ns: int
+    finished_ns: int
+    agents: tuple[AgentRun, ...]
+
+    @property
+    def wall_ns(self) -> int:
+        """Wall time (makespan) of the arm, ns."""
+        return self.finished_ns - self.started_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The unit of every statistic: each agent alone and all together, in shuffled order.
+
+    Attributes:
+        scenario: Name of the scenario.
+        index: 0 for the warm-up block, then 1, 2, ...
+        warmup: True for the block that is kept but never judged.
+        order: The arms in the order in which they were run.
+        runs: The arms that were run; fewer than ``order`` if the block ended early.
+        deadline_s: The time the block was given, s.
+        error: Why the block ended early (deadline, interrupt, server), or None.
+    """
+
+    scenario: str
+    index: int
+    warmup: bool
+    order: tuple[str, ...]
+    runs: tuple[Run, ...]
+    deadline_s: float
+    error: str | None = None
+
+    def run(self, arm: str) -> Run | None:
+        """The run of an arm, or None if the block ended before it."""
+        return next((run for run in self.runs if run.arm == arm), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """A server as it was found at the start of the session.
+
+    Attributes:
+        url: Its base URL.
+        kind: ``ollama``, ``embedded`` or ``connect``.
+        version: What ``/api/version`` answered.
+        model_digest: Digest of the model there.
+        size: Bytes of the loaded model.
+        size_vram: Bytes of it in GPU memory.
+        cpus: CPUs it is pinned to, or None.
+    """
+
+    url: str
+    kind: str
+    version: str
+    model_digest: str
+    size: int
+    size_vram: int
+    cpus: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockAnchor:
+    """One instant on both clocks, so that monotonic stamps can be shown as dates."""
+
+    monotonic_ns: int
+    unix_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the figures depend on besides the code under test."""
+
+    versions: dict[str, str]
+    host: str
+    platform: str
+    cpu: str
+    cores: int
+    memory_bytes: int
+    gpus: tuple[str, ...]
+    command_line: tuple[str, ...]
+    anchor: ClockAnchor
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Everything that one ``pytest perf`` saw.
+
+    Attributes:
+        environment: Host and versions.
+        servers: The servers, in the agents' order.
+        model: Model name as asked for.
+        profile: Which column of the thresholds' table applies.
+        seed: Seed of the order of arms and of the models' sampling.
+        max_concurrent: Slots of the coordinator's semaphore.
+        settings: Options that shaped the measurement, as text.
+        options: Per scenario and role, the Ollama options that were sent with every request.
+        blocks: All blocks in the order of measuring, the warm-up ones too.
+    """
+
+    environment: Environment
+    servers: tuple[ServerInfo, ...]
+    model: str
+    profile: str
+    seed: int
+    max_concurrent: int
+    settings: dict[str, str] = field(default_factory=dict)
+    options: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    blocks: tuple[Block, ...] = ()

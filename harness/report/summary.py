@@ -1,0 +1,79 @@
+"""The summary for programs (``--summary-json``), documented in the README and versioned.
+
+Format history:
+
+1. (0.1) first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from harness.judge import AgentFigures, Estimate, Gate, ScenarioSummary
+
+SUMMARY_FORMAT = 1
+
+_FIGURES = (
+    "guide_efficiency_pct",
+    "guide_speedup",
+    "measured_efficiency_pct",
+    "measured_speedup",
+    "efficiency_bound_pct",
+    "contention_rate",
+    "aggregate_tok_s",
+    "concurrent_wall_s",
+    "sequential_estimate_s",
+    "sequential_measured_s",
+    "ttft_delta_ms",
+    "ttft_delta_signed_ms",
+    "throughput_delta_tok_s",
+    "throughput_delta_signed_tok_s",
+)
+
+
+def _interval(estimate: Estimate) -> list[float] | None:
+    return None if estimate.low is None or estimate.high is None else [estimate.low, estimate.high]
+
+
+def _agent(agent: AgentFigures) -> dict[str, object]:
+    return asdict(agent)
+
+
+def _gate(gate: Gate) -> dict[str, object]:
+    return {
+        "metric": gate.limit.metric,
+        "side": gate.limit.side,
+        "limit": gate.limit.value,
+        "verdict": gate.verdict.value,
+        "point": gate.estimate.point,
+        "interval": _interval(gate.estimate),
+        "n": gate.estimate.n,
+        "method": gate.estimate.method,
+        "worst_block": gate.worst_block,
+        "worst_value": gate.worst_value,
+    }
+
+
+def _scenario(scenario: ScenarioSummary) -> dict[str, object]:
+    found = scenario.estimates
+    return {
+        "verdict": scenario.verdict.value,
+        "blocks": len(scenario.blocks),
+        **{name: found[name].point if name in found else None for name in _FIGURES},
+        "intervals": {name: _interval(found[name]) for name in _FIGURES if name in found},
+        "overlap_only": scenario.overlap_only,
+        "agents": [_agent(agent) for agent in scenario.agents],
+        "gates": [_gate(gate) for gate in scenario.gates],
+        "symptoms": {str(index): [asdict(s) for s in fired] for index, fired in scenario.symptoms.items()},
+        "invalid_blocks": {str(index): list(reasons) for index, reasons in scenario.invalid.items()},
+    }
+
+
+def session_summary(scenarios: Sequence[ScenarioSummary], facts: Mapping[str, object]) -> dict[str, object]:
+    """The summary of a session; ``facts`` (server, model, profile, seed, journal) stand beside the scenarios."""
+    return {
+        "format": SUMMARY_FORMAT,
+        **facts,
+        "scenarios": {scenario.name: _scenario(scenario) for scenario in scenarios},
+    }

@@ -1,0 +1,114 @@
+"""The three scenarios of the guide, and the options their agents send to Ollama."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+
+CHIMERA = "chimera"
+CHIMERA2 = "chimera2"
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerOptions:
+    """Options of one agent's requests; None is not sent, so the server's default holds.
+
+    Attributes:
+        num_gpu: Layers on the GPU.
+        num_ctx: Context length, tokens.
+        temperature: Sampling temperature.
+        top_p: Nucleus sampling's share.
+        top_k: Sampling's number of candidates.
+        repeat_penalty: Penalty on repeated tokens.
+    """
+
+    num_gpu: int | None = None
+    num_ctx: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    repeat_penalty: float | None = None
+
+    def sent(self) -> dict[str, float]:
+        """The options that are sent, by Ollama's names."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSpec:
+    """One agent of a scenario.
+
+    Attributes:
+        role: Its name, unique in the scenario.
+        workflow: Key of its workflow.
+        options: What it sends with each request.
+        group: Command-line group (``chimera`` or ``chimera2``) that may override the options, or None.
+    """
+
+    role: str
+    workflow: str
+    options: RunnerOptions
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Agents that run together; agent ``i`` talks to server ``i``."""
+
+    name: str
+    title: str
+    agents: tuple[AgentSpec, ...]
+
+
+def _chimera(num_gpu: int, num_ctx: int, temperature: float) -> RunnerOptions:
+    return RunnerOptions(num_gpu, num_ctx, temperature, top_p=0.9, top_k=40, repeat_penalty=1.1)
+
+
+def _pair(name: str, title: str, first: AgentSpec, second: AgentSpec) -> Scenario:
+    return Scenario(name, title, (first, second))
+
+
+def _collector(options: RunnerOptions, group: str | None) -> AgentSpec:
+    return AgentSpec("DataCollector", "data_collector", options, group)
+
+
+def _insight(options: RunnerOptions, group: str | None) -> AgentSpec:
+    return AgentSpec("Insight", "insight", options, group)
+
+
+SCENARIOS: Mapping[str, Scenario] = {
+    scenario.name: scenario
+    for scenario in (
+        _pair(
+            "baseline_vs_chimera",
+            "Ollama's defaults beside a tuned agent",
+            _collector(RunnerOptions(), None),
+            _insight(_chimera(80, 512, 0.8), CHIMERA),
+        ),
+        _pair(
+            "chimera_hetero",
+            "two tuned agents with different options",
+            _collector(_chimera(80, 512, 0.8), CHIMERA),
+            _insight(_chimera(100, 1024, 1.0), CHIMERA2),
+        ),
+        _pair(
+            "chimera_homo",
+            "two tuned agents with the same options",
+            _collector(_chimera(80, 2048, 1.0), CHIMERA),
+            _insight(_chimera(80, 2048, 1.0), CHIMERA2),
+        ),
+    )
+}
+
+
+def with_overrides(scenario: Scenario, overrides: Mapping[str, RunnerOptions]) -> Scenario:
+    """The scenario with the options that a group (``chimera``, ``chimera2``) sets put in place of its own."""
+
+    def changed(agent: AgentSpec) -> AgentSpec:
+        given = overrides.get(agent.group or "")
+        if given is None:
+            return agent
+        values = {name: value for name, value in asdict(given).items() if value is not None}
+        return replace(agent, options=replace(agent.options, **values))
+
+    return replace(scenario, agents=tuple(changed(agent) for agent in scenario.agents))

@@ -1,0 +1,124 @@
+"""The thresholds' table: which limits hold for which scenario on which profile."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Literal
+
+from harness.records.errors import ConfigurationError
+
+METRICS: Mapping[str, Literal["min", "max"]] = {
+    "guide_efficiency_pct": "min",
+    "guide_speedup": "min",
+    "measured_efficiency_pct": "min",
+    "measured_speedup": "min",
+    "contention_rate": "max",
+}
+"""Metrics that can have a limit, and on which side of the limit the good values lie."""
+
+DEFAULT_SCENARIO = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A metric's limit: at least (``min``) or at most (``max``) ``value``, in the metric's own unit."""
+
+    metric: str
+    value: float
+
+    @property
+    def side(self) -> Literal["min", "max"]:
+        """``min`` if the metric must be at least the value, ``max`` if at most."""
+        return METRICS[self.metric]
+
+    def __str__(self) -> str:
+        return f"{self.metric} {'>=' if self.side == 'min' else '<='} {self.value:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A limit from the command line, for one scenario or (None) for all."""
+
+    scenario: str | None
+    limit: Limit
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdTable:
+    """Limits by profile and scenario.
+
+    Attributes:
+        profiles: ``profiles[profile][scenario][metric]`` is the limit's value.
+    """
+
+    profiles: Mapping[str, Mapping[str, Mapping[str, float]]]
+
+    def limits(self, profile: str, scenario: str, overrides: Sequence[Override] = ()) -> tuple[Limit, ...]:
+        """Limits of one scenario: the profile's default, its own over it, the command line's over both.
+
+        Raises:
+            ConfigurationError: If the table has no such profile.
+        """
+        if profile not in self.profiles:
+            known = ", ".join(sorted(self.profiles))
+            raise ConfigurationError(f"no profile {profile!r} in the thresholds' table; it has: {known}")
+        table = self.profiles[profile]
+        values = {**table.get(DEFAULT_SCENARIO, {}), **table.get(scenario, {})}
+        for override in overrides:
+            if override.scenario in (None, scenario):
+                values[override.limit.metric] = override.limit.value
+        return tuple(Limit(metric, values[metric]) for metric in METRICS if metric in values)
+
+
+def _limit(metric: str, value: object, where: str) -> Limit:
+    if metric not in METRICS:
+        raise ConfigurationError(f"{where}: unknown metric {metric!r}; known: {', '.join(METRICS)}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise ConfigurationError(f"{where}: the limit of {metric} must be a number, got {value!r}")
+    return Limit(metric, float(value))
+
+
+def parse_thresholds(text: str, source: str) -> ThresholdTable:
+    """Reads a thresholds' table from TOML text.
+
+    Raises:
+        ConfigurationError: If the text is not TOML or not such a table; the message names ``source``.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{source} is not valid TOML: {error}") from error
+    profiles: dict[str, dict[str, dict[str, float]]] = {}
+    for profile, scenarios in document.items():
+        if not isinstance(scenarios, dict):
+            raise ConfigurationError(f"{source}: {profile!r} must be a table of scenarios, [profile.scenario]")
+        profiles[profile] = {}
+        for scenario, limits in scenarios.items():
+            if not isinstance(limits, dict):
+                raise ConfigurationError(f"{source}: {profile}.{scenario} must be a table of limits")
+            where = f"{source}, {profile}.{scenario}"
+            profiles[profile][scenario] = {m: _limit(m, value, where).value for m, value in limits.items()}
+    return ThresholdTable(profiles)
+
+
+def parse_override(text: str, scenarios: Sequence[str]) -> Override:
+    """Reads ``metric=value`` or ``scenario.metric=value``.
+
+    Raises:
+        ConfigurationError: If it is neither.
+    """
+    name, equals, number = text.partition("=")
+    scenario, dot, metric = name.strip().rpartition(".")
+    where = f"--threshold {text}"
+    try:
+        value = float(number)
+    except ValueError:
+        value = float("nan")
+    if not equals or not isfinite(value):
+        raise ConfigurationError(f"{where}: write METRIC=NUMBER or SCENARIO.METRIC=NUMBER")
+    if dot and scenario not in scenarios:
+        raise ConfigurationError(f"{where}: unknown scenario {scenario!r}; known: {', '.join(scenarios)}")
+    return Override(scenario or None, _limit(metric, value, where))

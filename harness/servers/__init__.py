@@ -1,0 +1,1 @@
+"""Servers: which kind, their processes, readiness, the model in place; and the embedded engine."""

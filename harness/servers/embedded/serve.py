@@ -1,0 +1,146 @@
+"""The embedded server as a process: it binds, serves, and ends when it is told to or its parent dies."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+import platformdirs
+import uvicorn
+
+from harness.records.errors import ConfigurationError, PortInUseError
+from harness.servers.embedded import engine
+from harness.servers.embedded.app import build_app
+from harness.servers.embedded.catalog import read_model
+from harness.servers.embedded.model import SHAPES, ensure_model
+from harness.servers.embedded.runner import Runner
+
+log = logging.getLogger(__name__)
+
+PARENT_POLL_S = 0.5
+SHUTDOWN_S = 2.0
+_PR_SET_PDEATHSIG = 1
+
+
+def default_cache_dir() -> Path:
+    """Where the embedded model is kept between runs."""
+    return Path(platformdirs.user_cache_dir("ollama-concurrency-harness")) / "models"
+
+
+def serve(
+    host: str,
+    port: int,
+    *,
+    model_path: Path | None = None,
+    cache_dir: Path | None = None,
+    shape: str = "standard",
+    threads: int = 1,
+    parent: int | None = None,
+) -> int:
+    """Serve until SIGTERM or SIGINT, or until the process ``parent`` is no longer the parent; returns 0.
+
+    Prints one line to standard error when it answers. ``threads`` is what a request gets that asks for none.
+
+    Raises:
+        PortInUseError: somebody else listens there.
+        ConfigurationError: the address, the model or the cache directory cannot be used.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop_at_once)
+    listener = _bind(host, port)
+    path = model_path or ensure_model(cache_dir or default_cache_dir(), SHAPES[shape])
+    engine.prepare()
+    model = read_model(path)
+    runner = Runner(path, model.number("context_length"), threads)
+    config = uvicorn.Config(
+        build_app(model, runner),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        log_level="critical",
+        server_header=False,
+        timeout_graceful_shutdown=int(SHUTDOWN_S),
+    )
+    asyncio.run(_Server(config, runner, parent).serve(sockets=[listener]))
+    sys.stderr.flush()
+    os._exit(0)  # a thread of the engine may still be busy with a long prompt: nobody waits for it
+    return 0
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, with a line when it is ready, an eye on the parent, and no wait for streams."""
+
+    def __init__(self, config: uvicorn.Config, runner: Runner, parent: int | None) -> None:
+        super().__init__(config)
+        self._runner = runner
+        self._parent = parent
+        self._watch: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._parent is not None:
+            self._watch = asyncio.create_task(self._watch_parent(self._parent))
+        host, port = (sockets or [])[0].getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        sys.stderr.write(f"embedded server ready on http://{shown}:{port}\n")
+        sys.stderr.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        for task in list(self.server_state.tasks):  # requests: a stream ends without its last chunk
+            task.cancel()
+        await super().shutdown(sockets)
+
+    async def _watch_parent(self, parent: int) -> None:
+        """End when the parent does; a signal from the kernel, where there is one, only makes it sooner."""
+        changed = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, changed.set)
+        _ask_for_parent_death_signal(signal.SIGUSR2)
+        while os.getppid() == parent:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), PARENT_POLL_S)
+            changed.clear()  # it also comes when only the parent's thread that started us has ended
+        log.info("the parent process has ended: ending too")
+        self.handle_exit(signal.SIGTERM, None)
+
+
+def _stop_at_once(number: int, frame: FrameType | None) -> None:
+    """Before the server runs, and after: end without a word."""
+    os._exit(0)
+
+
+def _ask_for_parent_death_signal(number: signal.Signals) -> None:
+    """On Linux, have the kernel tell when the parent dies; elsewhere nothing."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+    except socket.gaierror as error:
+        raise ConfigurationError(f"unknown host {host!r}: {error.strerror}; use an address of this machine") from error
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUseError(
+                f"port {port} on {host} is in use; choose another with --port, or end what listens there"
+            ) from error
+        raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return listener

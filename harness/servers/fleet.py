@@ -1,0 +1,259 @@
+"""The servers of a session: started or connected to, ready, with the model in place; and left as they were found."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import platformdirs
+
+from harness.records import ServerInfo
+from harness.records.errors import ModelError, PortInUseError, ProtocolError, ServerError
+from harness.servers.api import OllamaApi
+from harness.servers.embedded.model import ensure_model
+from harness.servers.process import ProcessSpec, ServerProcess
+from harness.servers.registry import Registry, default_folder
+from harness.servers.selection import EMBEDDED_MODEL, Selection
+
+LOOPBACK = "127.0.0.1"
+READY_S = 60.0
+_POLL_S = 0.05
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A ready server.
+
+    Attributes:
+        url: Its base URL.
+        kind: ``ollama``, ``embedded`` or ``connect``.
+        api: Its administration API.
+        process: Its process if it is ours, else None.
+        cpus: CPUs it is pinned to, or None.
+    """
+
+    url: str
+    kind: str
+    api: OllamaApi
+    process: ServerProcess | None = None
+    cpus: tuple[int, ...] | None = None
+
+    def ensure_alive(self) -> None:
+        """Raises a ServerError with the last log lines if it is ours and has ended."""
+        if self.process is not None and self.process.exit_code is not None:
+            raise self.process.died()
+
+
+def cache_folder() -> Path:
+    """Where the embedded model and the models of our own Ollama servers are kept."""
+    return platformdirs.user_cache_path("ollama-concurrency-harness")
+
+
+def is_embedded_model(model: str) -> bool:
+    """True for the model that is made on the spot."""
+    return model.removesuffix(":latest") == EMBEDDED_MODEL
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def port_taken(port: int) -> bool:
+    """True if somebody listens on the port; a connection in TIME_WAIT does not count."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return True
+            raise PortInUseError(f"port {port} cannot be used: {error.strerror}; choose others with --ports") from error
+    return False
+
+
+def _ports(selection: Selection) -> tuple[int, ...]:
+    ports = []
+    for port in selection.ports or (0, 0):
+        taken = port == 0 or port_taken(port)
+        if taken and port and not selection.free_ports:
+            raise PortInUseError(
+                f"port {port} is in use by a server that we did not start: measure that one with "
+                "--collector-ollama-url and --insight-ollama-url, choose other ports with --ports 18434,18435, "
+                "or let us take free ones with --free-ports"
+            )
+        ports.append(free_port() if taken else port)
+    return tuple(ports)
+
+
+def _ollama_environment(port: int, model: str) -> dict[str, str]:
+    environment = {
+        **os.environ,
+        "OLLAMA_HOST": f"{LOOPBACK}:{port}",
+        "OLLAMA_NUM_PARALLEL": "1",
+        "OLLAMA_MAX_LOADED_MODELS": "1",
+        "OLLAMA_KEEP_ALIVE": "-1",
+        "OLLAMA_NOPRUNE": "1",
+        "OLLAMA_NO_CLOUD": "1",
+    }
+    if is_embedded_model(model):  # the user's own store is not the place for our test model
+        environment["OLLAMA_MODELS"] = str(cache_folder() / "ollama-models")
+    return environment
+
+
+def _process_spec(selection: Selection, position: int, port: int, logs: Path) -> ProcessSpec:
+    url = f"http://{LOOPBACK}:{port}"
+    log = logs / f"server-{position + 1}.log"
+    cpus = selection.pins[position] if selection.pins else None
+    if selection.kind == "ollama":
+        serve = (str(selection.program), "serve")
+        environment = _ollama_environment(port, selection.model)
+        return ProcessSpec(f"ollama serve on {url}", url, serve, environment, log, cpus)
+    here = ("--port", str(port), "--cache-dir", str(cache_folder()), "--with-parent")
+    serve_embedded = (sys.executable, "-m", "harness", "serve", *here)
+    return ProcessSpec(f"embedded server on {url}", url, serve_embedded, dict(os.environ), log, cpus)
+
+
+async def wait_ready(api: OllamaApi, process: ServerProcess, deadline_s: float = READY_S) -> None:
+    """Waits until a started server answers over HTTP (its socket is bound before it serves).
+
+    Raises:
+        ServerError: If it ended, or the deadline passed; with its last log lines.
+    """
+    deadline = time.monotonic() + deadline_s
+    while True:
+        try:
+            await api.version(timeout_s=1.0)
+        except (ServerError, ProtocolError) as error:
+            if process.exit_code is not None:
+                raise process.died() from error
+            if time.monotonic() > deadline:
+                raise ServerError(
+                    f"{process.spec.name} was not ready within {deadline_s:g} s\n{process.log_tail()}"
+                ) from error
+            await asyncio.sleep(_POLL_S)
+        else:
+            return
+
+
+@asynccontextmanager
+async def open_servers(
+    selection: Selection, say: Say, registry: Registry | None = None
+) -> AsyncIterator[tuple[Server, ...]]:
+    """Starts or connects to the servers of a selection; on exit ours are gone and others are as they were.
+
+    Args:
+        selection: Which servers.
+        say: Gets lines for the person who waits.
+        registry: Where started servers are remembered; the user's state folder by default.
+
+    Raises:
+        ServerError: If one does not start or answer.
+    """
+    registry = registry or Registry(default_folder())
+    for pid in registry.reap():
+        say(f"ended process {pid}, left behind by an earlier session that was killed")
+    async with contextlib.AsyncExitStack() as stack:
+        if selection.kind == "connect":
+            servers = [await _connect(url, stack) for url in selection.urls]
+        else:
+            if is_embedded_model(selection.model):
+                await asyncio.to_thread(ensure_model, cache_folder())
+            logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-logs-")))
+            servers = [
+                await _start(selection, position, port, logs, registry, stack)
+                for position, port in enumerate(_ports(selection))
+            ]
+        yield tuple(servers)
+
+
+async def _connect(url: str, stack: contextlib.AsyncExitStack) -> Server:
+    api = OllamaApi(url)
+    stack.push_async_callback(api.close)
+    await api.version()
+    return Server(url, "connect", api)
+
+
+async def _start(
+    selection: Selection,
+    position: int,
+    port: int,
+    logs: Path,
+    registry: Registry,
+    stack: contextlib.AsyncExitStack,
+) -> Server:
+    spec = _process_spec(selection, position, port, logs)
+    process = ServerProcess.start(spec, registry)
+    stack.callback(process.stop)
+    api = OllamaApi(spec.url)
+    stack.push_async_callback(api.close)
+    await wait_ready(api, process)
+    return Server(spec.url, selection.kind, api, process, spec.cpus)
+
+
+@asynccontextmanager
+async def model_in_place(servers: tuple[Server, ...], selection: Selection, say: Say) -> AsyncIterator[None]:
+    """Makes sure that every server has the model; on exit a foreign server no longer holds it if it did not before.
+
+    Raises:
+        ModelError: If it is missing and may not, or could not, be pulled or created.
+    """
+    model = selection.model
+    async with contextlib.AsyncExitStack() as stack:
+        for server in servers:
+            await _ensure_model(server, selection, say)
+            if server.kind == "connect" and await server.api.find_loaded(model) is None:
+                stack.push_async_callback(_unload, server, model)
+        yield
+
+
+async def _unload(server: Server, model: str) -> None:
+    with contextlib.suppress(ServerError, ModelError):
+        await server.api.unload(model)
+
+
+async def _ensure_model(server: Server, selection: Selection, say: Say) -> None:
+    model = selection.model
+    if await server.api.find(model) is not None:
+        return
+    if is_embedded_model(model):
+        say(f"{server.url}: creating the model `{EMBEDDED_MODEL}` there")
+        await server.api.create(model, await asyncio.to_thread(ensure_model, cache_folder()))
+    elif selection.pull:
+        await server.api.pull(model, say)
+    else:
+        host = httpx.URL(server.url).netloc.decode()
+        raise ModelError(
+            f"model {model!r} is not on {server.url}: run `OLLAMA_HOST={host} ollama pull {model}`, "
+            "or pass --pull, or name another one with --model"
+        )
+
+
+async def describe(server: Server, model: str) -> ServerInfo:
+    """The server with the model loaded: version, digest, and where the model's memory is."""
+    listed = await server.api.find(model)
+    loaded = await server.api.find_loaded(model)
+    return ServerInfo(
+        url=server.url,
+        kind=server.kind,
+        version=await server.api.version(),
+        model_digest=listed.digest if listed else "",
+        size=loaded.size if loaded else 0,
+        size_vram=loaded.size_vram if loaded else 0,
+        cpus=server.cpus,
+    )

@@ -1,0 +1,157 @@
+"""Which kind of server a session measures, and why: decided from options alone, before anything is started."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from harness.records.errors import ConfigurationError
+
+KINDS = ("ollama", "embedded", "connect")
+DEFAULT_PORTS = (11434, 11435)
+DEFAULT_MODEL = "gemma3:latest"
+EMBEDDED_MODEL = "embedded"
+_MAX_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The servers of a session, before they are started.
+
+    Attributes:
+        kind: ``connect``, ``ollama`` or ``embedded``.
+        reason: Why this kind, in words.
+        urls: The servers to connect to; empty unless ``connect``.
+        program: Path of ``ollama``; None unless ``ollama``.
+        ports: Ports asked for, or () for free ones.
+        free_ports: Free ports may be taken where these are in use.
+        model: The model to measure.
+        pull: A missing model may be pulled.
+        pins: CPUs by server, or ().
+    """
+
+    kind: str
+    reason: str
+    model: str
+    urls: tuple[str, ...] = ()
+    program: str | None = None
+    ports: tuple[int, ...] = ()
+    free_ports: bool = False
+    pull: bool = False
+    pins: tuple[tuple[int, ...], ...] = ()
+
+
+def checked_url(text: str, option: str) -> str:
+    """A server's base URL without a trailing slash.
+
+    Raises:
+        ConfigurationError: If it is not one.
+    """
+    parts = urlsplit(text.strip())
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or parts.query or parts.fragment:
+        raise ConfigurationError(f"{option} {text!r} is not a server's URL: write for example http://127.0.0.1:11434")
+    if parts.port is None and parts.scheme == "http":
+        raise ConfigurationError(
+            f"{option} {text!r} has no port (that would be port 80): write {text.rstrip('/')}:11434"
+        )
+    return text.strip().rstrip("/")
+
+
+def parse_ports(text: str) -> tuple[int, ...]:
+    """Reads ``11434,11435``.
+
+    Raises:
+        ConfigurationError: If it is not two or more different port numbers.
+    """
+    try:
+        ports = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        ports = ()
+    if len(ports) < len(DEFAULT_PORTS) or len(set(ports)) < len(ports) or not all(0 < p <= _MAX_PORT for p in ports):
+        raise ConfigurationError(f"--ports {text!r}: write two different port numbers, for example 11434,11435")
+    return ports
+
+
+def parse_pins(text: str, usable: frozenset[int]) -> tuple[tuple[int, ...], ...]:
+    """Reads ``0,1`` (a CPU a server) or ``0-3,4-7`` (a range a server).
+
+    Raises:
+        ConfigurationError: If it is neither, or names a CPU that this process may not use.
+    """
+    pins: list[tuple[int, ...]] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        try:
+            cpus = tuple(range(int(first), int(last if dash else first) + 1))
+        except ValueError:
+            cpus = ()
+        if not cpus:
+            raise ConfigurationError(
+                f"--pin {text!r}: write a CPU or a range for each server, for example 0,1 or 0-3,4-7"
+            )
+        if not usable.issuperset(cpus):
+            have = ",".join(map(str, sorted(usable)))
+            raise ConfigurationError(f"--pin {text!r}: this process may only use the CPUs {have}")
+        pins.append(cpus)
+    if len(pins) != len(DEFAULT_PORTS):
+        raise ConfigurationError(
+            f"--pin {text!r}: name a CPU (or a range) for each of the two servers, for example 0,1"
+        )
+    return tuple(pins)
+
+
+def select(
+    *,
+    server: str | None,
+    urls: tuple[str | None, ...],
+    program: str | None,
+    model: str | None,
+    which: Callable[[str], str | None] = shutil.which,
+) -> Selection:
+    """Chooses in this order: URLs given, an ``ollama`` program, the embedded engine; ``server`` forces a kind.
+
+    Args:
+        server: One of ``KINDS``, or None.
+        urls: The agents' URLs as given, None where not.
+        program: Path of ``ollama`` as given, or None.
+        model: Model as given, or None for the kind's default.
+        which: Finds a program on PATH.
+
+    Raises:
+        ConfigurationError: If the options contradict each other or the forced kind cannot be had.
+    """
+    given = tuple(url for url in urls if url)
+    if server not in (None, *KINDS):
+        raise ConfigurationError(f"--server {server!r}: choose one of {', '.join(KINDS)}")
+    if given and server not in (None, "connect"):
+        raise ConfigurationError(f"--server {server} starts servers of its own: leave the agents' URLs out")
+    if given and len(given) != len(urls):
+        raise ConfigurationError("give both --collector-ollama-url and --insight-ollama-url, or neither")
+    if given or server == "connect":
+        found = given or tuple(f"http://127.0.0.1:{port}" for port in DEFAULT_PORTS)
+        reason = "URLs given" if given else "--server connect, Ollama's usual ports"
+        return Selection("connect", reason, model or DEFAULT_MODEL, urls=found)
+    path = which(program or "ollama")
+    if program and path is None:
+        raise ConfigurationError(f"--ollama-bin {program!r} is not a program that can be run")
+    if server == "ollama" and path is None:
+        raise ConfigurationError(
+            "--server ollama: no `ollama` on PATH; install it, or give --ollama-bin PATH, "
+            "or use --server embedded, which needs nothing"
+        )
+    if path and server != "embedded":
+        reason = "--server ollama" if server else "--ollama-bin given" if program else "`ollama` is on PATH"
+        return Selection("ollama", reason, model or DEFAULT_MODEL, program=path, ports=DEFAULT_PORTS)
+    reason = "--server embedded" if server else "no URLs given, no `ollama` on PATH"
+    if model and model.removesuffix(":latest") != EMBEDDED_MODEL:
+        raise ConfigurationError(
+            f"--model {model}: the embedded engine ({reason}) only has the model `{EMBEDDED_MODEL}`; "
+            "install Ollama or give the servers' URLs to measure another one"
+        )
+    return Selection("embedded", reason, EMBEDDED_MODEL)
