@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from harness.records.errors import HarnessError
 
@@ -43,12 +44,12 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_serve)
 
 
-def _serve(options: argparse.Namespace) -> int:
+def _serve(options: argparse.Namespace) -> NoReturn:
     parent = os.getppid() if options.with_parent else None
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     from harness.servers.embedded.serve import serve  # noqa: PLC0415 - other commands need no engine
 
-    return serve(
+    serve(
         options.host,
         options.port,
         model_path=options.model,

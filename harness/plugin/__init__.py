@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import cycle
 from pathlib import Path
 
-import msgspec
 import pytest
 import pytest_asyncio
 
@@ -15,7 +14,7 @@ from harness.judge import ScenarioSummary, Verdict
 from harness.plugin.options import Settings, add_options, read_settings
 from harness.plugin.session import PerfSession, open_session
 from harness.records.errors import ConfigurationError, HarnessError
-from harness.report import breach_message, invalid_message, session_summary, summary_lines, write_text
+from harness.report import breach_message, invalid_message, summary_lines
 
 _SETTINGS = pytest.StashKey[Settings]()
 _SESSION = pytest.StashKey[PerfSession]()
@@ -210,7 +209,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if session is None:
         return
     terminalreporter.section("concurrency")
-    for line in summary_lines(list(session.summaries.values())):
+    for line in summary_lines(list(session.summaries.values())) if session.summaries else ():
         terminalreporter.write_line(line)
     for name, blocks in session.blocks.items():
         if name not in session.summaries:
@@ -224,17 +223,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             bold=True,
         )
     terminalreporter.write_line(f"journal: {session.journal.path}")
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Writes the summary for programs, also after an interrupt."""
-    perf = session.config.stash.get(_SESSION, None)
-    path = session.config.stash[_SETTINGS].summary_json
-    if perf is None or path is None:
-        return
-    document = session_summary(list(perf.summaries.values()), perf.facts())
-    try:
-        write_text(path, msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
-    except HarnessError as error:
-        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)

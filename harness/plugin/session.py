@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
+import msgspec
 
 from harness.judge import ScenarioSummary, judge_scenario
 from harness.measure import (
@@ -25,7 +26,7 @@ from harness.measure import (
 )
 from harness.plugin.options import Settings
 from harness.records import Block, ServerInfo, Session
-from harness.report import progress_line
+from harness.report import progress_line, session_summary, write_text
 from harness.scenarios import PROFILES, WORKFLOWS, Scenario
 from harness.servers.fleet import Server, describe, is_embedded_model, model_in_place, open_servers
 from harness.servers.host import is_local, threads_per_server, usable_cores
@@ -100,7 +101,19 @@ class PerfSession:
             await measure_scenario(self.plans[name], self.coordinator, load=self._load, keep=self._keep)
         limits = self.settings.thresholds.limits(profile or self.session.profile, name, self.settings.overrides)
         self.summaries[name] = judge_scenario(name, self.blocks[name], limits, self.settings.rules)
+        self.write_summary()
         return self.summaries[name]
+
+    def write_summary(self) -> None:
+        """Writes the summary for programs, as far as it has come, if one was asked for.
+
+        Raises:
+            HarnessError: If the file cannot be written.
+        """
+        if self.settings.summary_json is not None:
+            document = session_summary(list(self.summaries.values()), self._facts())
+            text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+            write_text(self.settings.summary_json, text + "\n")
 
     async def _load(self, agent: AgentPlan) -> None:
         server = next(server for server in self.servers if server.url == agent.url)
@@ -111,8 +124,7 @@ class PerfSession:
         self.blocks.setdefault(block.scenario, []).append(block)
         self.say(progress_line(block, self.settings.runs))
 
-    def facts(self) -> dict[str, object]:
-        """What stands beside the scenarios in the summary for programs."""
+    def _facts(self) -> dict[str, object]:
         return {
             "server": self.settings.selection.kind,
             "model": self.session.model,
@@ -192,4 +204,6 @@ async def open_session(settings: Settings, root: Path, say: Say) -> AsyncIterato
         shown = ", ".join("none" if n is None else str(n) for n in threads)
         say(f"  profile {profile} ({PROFILES[profile].title}); num_thread {shown} ({reason}); journal {journal.path}")
         coordinator = Coordinator(clients, WORKFLOWS, session.max_concurrent, nonces())
-        yield PerfSession(settings, servers, infos, session, plans, coordinator, journal, say)
+        perf = PerfSession(settings, servers, infos, session, plans, coordinator, journal, say)
+        perf.write_summary()  # an unwritable file is found now, not after the measuring
+        yield perf

@@ -238,9 +238,9 @@ async def _ensure_model(server: Server, selection: Selection, say: Say) -> None:
         await server.api.pull(model, say)
     else:
         host = httpx.URL(server.url).netloc.decode()
+        pull = f"`OLLAMA_HOST={host} ollama pull {model}`" if server.process is None else f"`ollama pull {model}`"
         raise ModelError(
-            f"model {model!r} is not on {server.url}: run `OLLAMA_HOST={host} ollama pull {model}`, "
-            "or pass --pull, or name another one with --model"
+            f"model {model!r} is not on {server.url}: run {pull}, or pass --pull, or name another one with --model"
         )
 
 

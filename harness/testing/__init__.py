@@ -1,0 +1,25 @@
+"""For tests of this package and of its users: builders of records and a fake clock. The product never imports it."""
+
+from harness.testing.builders import (
+    build_agent_run,
+    build_block,
+    build_environment,
+    build_request,
+    build_run,
+    build_session,
+)
+from harness.testing.clock import FakeClock
+from harness.testing.streams import done_line, stream_lines, text_line
+
+__all__ = [
+    "FakeClock",
+    "build_agent_run",
+    "build_block",
+    "build_environment",
+    "build_request",
+    "build_run",
+    "build_session",
+    "done_line",
+    "stream_lines",
+    "text_line",
+]

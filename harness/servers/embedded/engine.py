@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import msgspec
 
@@ -78,6 +78,12 @@ class _Event(msgspec.Struct):
     error: _Failure | None = None
 
 
+class _Server(Protocol):
+    """The part of ``xllamacpp.Server`` that is used here."""
+
+    def handle_completions(self, body: bytes, callback: Callable[[bytes], bool], /) -> None: ...
+
+
 _decode = msgspec.json.Decoder(_Event).decode
 
 
@@ -112,7 +118,7 @@ class Engine:
         self._private = Path(tempfile.mkdtemp(prefix="harness-"))
         self._socket = self._private / "engine.sock"
         try:
-            self._server: Any = _start(path, settings, self._socket, self._key)
+            self._server: _Server | None = _start(path, settings, self._socket, self._key)
         except (RuntimeError, ValueError) as error:
             shutil.rmtree(self._private, ignore_errors=True)
             raise EngineError(f"failed to load model: {error}") from error
@@ -120,6 +126,10 @@ class Engine:
     def close(self) -> None:
         """Free the model and its memory; the engine is not usable afterwards."""
         self._server = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Remove what the engine has on the disk; it can only generate from then on."""
         shutil.rmtree(self._private, ignore_errors=True)
 
     def generate(
@@ -150,10 +160,12 @@ class Engine:
                     outcome = _outcome(reason, event.timings)
                     return bool(choice.text) and on_text(choice.text)
                 return on_text(choice.text)
-            except Exception as error:  # noqa: BLE001 - the engine would swallow it
+            except Exception as error:  # the engine would swallow it
                 failure = error
                 return True
 
+        if self._server is None:
+            raise EngineError("the model has been unloaded")
         self._server.handle_completions(_request(prompt, options, self.settings.num_ctx), receive)
         if failure is not None:
             raise failure if isinstance(failure, EngineError) else EngineError(str(failure)) from failure
@@ -190,7 +202,7 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def _start(path: Path, settings: Settings, address: Path, key: str) -> Any:
+def _start(path: Path, settings: Settings, address: Path, key: str) -> _Server:
     import xllamacpp  # noqa: PLC0415 - see prepare()
 
     batch = max(1, min(settings.num_batch, settings.num_ctx, MAX_BATCH))
@@ -210,7 +222,8 @@ def _start(path: Path, settings: Settings, address: Path, key: str) -> Any:
     params.hostnames = [str(address)]
     params.api_keys = [key]
     params.n_threads_http = 1
-    return xllamacpp.Server(params)
+    server: _Server = xllamacpp.Server(params)
+    return server
 
 
 def _request(prompt: str | list[int], options: SamplingOptions, num_ctx: int) -> bytes:

@@ -19,21 +19,20 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import gguf
 import numpy as np
 import numpy.typing as npt
 
 from harness.records.errors import ConfigurationError
-from harness.servers.embedded.words import BYTE_COUNT, SPECIAL, pieces
+from harness.servers.embedded.words import BYTE_COUNT, SPECIAL, Piece, pieces
 
 RECIPE_VERSION = 1
 VOCABULARY = 2048
 CHAT_TEMPLATE = "{% for message in messages %}{{ message.content }} {% endfor %}"
 
 Bytes = npt.NDArray[np.uint8]
-Quantization = gguf.GGMLQuantizationType
+Tensor = tuple[str, npt.NDArray[np.generic], gguf.GGMLQuantizationType | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +92,8 @@ def ensure_model(cache_dir: Path, shape: Shape = SHAPES["standard"]) -> Path:
     return path
 
 
-def _pieces() -> list[Any]:
-    return list(pieces(VOCABULARY - len(SPECIAL) - BYTE_COUNT))
+def _pieces() -> list[Piece]:
+    return pieces(VOCABULARY - len(SPECIAL) - BYTE_COUNT)
 
 
 class _Bits:
@@ -158,10 +157,11 @@ def _embedding_and_head(bits: _Bits, shape: Shape) -> tuple[Bytes, Bytes]:
     return pack(words, unit), pack(head, scales)
 
 
-def _tensors(shape: Shape) -> Iterator[tuple[str, Any, Any]]:
+def _tensors(shape: Shape) -> Iterator[Tensor]:
     """Name, bytes and type of every tensor, in the order of the file."""
     bits = _Bits(shape.seed)
-    body, eight = Quantization[shape.quantization], Quantization.Q8_0
+    kinds = gguf.GGMLQuantizationType
+    body, eight = kinds[shape.quantization], kinds.Q8_0
     width, hidden = shape.embedding_length, shape.feed_forward_length
     keys = width // shape.head_count * shape.head_count_kv
     ones = np.ones(width, dtype=np.float32)
@@ -199,7 +199,7 @@ def _write(path: Path, shape: Shape) -> None:
     writer.close()
 
 
-def _write_metadata(writer: Any, shape: Shape) -> None:
+def _write_metadata(writer: gguf.GGUFWriter, shape: Shape) -> None:
     writer.add_name("embedded")
     writer.add_description("random weights, for measuring servers")
     writer.add_file_type(gguf.LlamaFileType[f"MOSTLY_{shape.quantization}"])

@@ -24,6 +24,7 @@ class RequestError(Exception):
     """A request that is answered with an error: ``status`` is the HTTP status, the text is the body's."""
 
     def __init__(self, status: int, message: str) -> None:
+        """An answer with ``status`` and ``message``."""
         super().__init__(message)
         self.status = status
 
@@ -91,17 +92,17 @@ def parse_options(raw: Mapping[str, Any]) -> tuple[RunnerOptions, SamplingOption
     return replace(options, num_ctx=max(options.num_ctx, MIN_NUM_CTX)), SamplingOptions(**sampling)
 
 
-def _checked(name: str, kind: str, value: Any) -> Any:
+def _checked(name: str, kind: str, value: object) -> object:
     """``value`` as the type ``kind``, converted as Go does (a fraction is cut off)."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
     if kind == "int":
-        if not number:
+        if number is None:
             raise _mistyped(name, "of type integer")
-        return max(-_INT64_MAX - 1, min(_INT64_MAX, int(value))) if math.isfinite(value) else 0
+        return max(-_INT64_MAX - 1, min(_INT64_MAX, int(number)))
     if kind == "float":
-        if not number:
+        if number is None:
             raise _mistyped(name, "of type float32")
-        return float(value)
+        return float(number)
     if kind == "bool | None":
         if not isinstance(value, bool):
             raise _mistyped(name, "of type boolean")
@@ -117,7 +118,7 @@ def _mistyped(name: str, wanted: str) -> RequestError:
     return RequestError(500, f'option "{name}" must be {wanted}')  # 500 it is, in Ollama
 
 
-def parse_keep_alive(value: Any) -> float | None:
+def parse_keep_alive(value: object) -> float | None:
     """How long a model stays loaded, in seconds: ``inf`` is for ever, None is not said.
 
     Accepts what Ollama accepts: a number of seconds, or a Go duration ("5m", "1h30m"); negative is for ever.
@@ -128,7 +129,7 @@ def parse_keep_alive(value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        names = {bool: "bool", list: "[]interface {}", dict: "map[string]interface {}"}
+        names: dict[type, str] = {bool: "bool", list: "[]interface {}", dict: "map[string]interface {}"}
         raise RequestError(400, f"Unsupported type: '{names.get(type(value), type(value).__name__)}'")
     seconds = _duration_s(value) if isinstance(value, str) else float(value)
     return math.inf if seconds < 0 else seconds

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -82,7 +82,7 @@ class Runner:
 
     async def generate(
         self, loaded: Loaded, prompt: str | list[int], options: SamplingOptions
-    ) -> AsyncIterator[str | Outcome]:
+    ) -> AsyncGenerator[str | Outcome, None]:
         """Wait for the slot, then yield each token's text and last the outcome.
 
         Closing or cancelling this generator cancels the generation; the slot is free again when the engine
@@ -126,12 +126,10 @@ class Runner:
             if not loaded.users:
                 self._rest(loaded)
 
-    async def close(self) -> None:
-        """Free the model; call when no request is left."""
-        async with self._gate:
-            if self.loaded is not None:
-                await self._unload_when_idle(self.loaded)
-        self._worker.shutdown(wait=False)
+    def abandon(self) -> None:
+        """The process is about to end: leave nothing of the engine on the disk, and wait for nobody."""
+        if self.loaded is not None:
+            self.loaded.engine.forget()
 
     async def _load(self, options: RunnerOptions) -> Loaded:
         context = min(options.num_ctx, self._trained_context)
@@ -142,7 +140,7 @@ class Runner:
         try:
             engine = await asyncio.shield(work)
         except asyncio.CancelledError:  # the client has gone: nobody would free what is being loaded
-            work.add_done_callback(lambda done: done.exception() is None and done.result().close())
+            work.add_done_callback(_close_unwanted)
             raise
         log.info("loaded in %.2f s: %s", time.monotonic() - started, settings)
         self.loaded = Loaded(engine, options, context, DEFAULT_KEEP_ALIVE_S, 0)
@@ -178,6 +176,11 @@ class Runner:
         async with self._gate:
             if not loaded.users and loaded.rests == rests:
                 await self._unload_when_idle(loaded)
+
+
+def _close_unwanted(done: asyncio.Future[Engine]) -> None:
+    if done.exception() is None:
+        done.result().close()
 
 
 def _stop_timer(loaded: Loaded) -> None:

@@ -10,9 +10,11 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 import platformdirs
 import uvicorn
@@ -45,8 +47,10 @@ def serve(
     shape: str = "standard",
     threads: int = 1,
     parent: int | None = None,
-) -> int:
-    """Serve until SIGTERM or SIGINT, or until the process ``parent`` is no longer the parent; returns 0.
+) -> NoReturn:
+    """Serve until SIGTERM or SIGINT, or until the process ``parent`` is no longer the parent.
+
+    It does not return: the process ends with status 0.
 
     Prints one line to standard error when it answers. ``threads`` is what a request gets that asks for none.
 
@@ -54,8 +58,8 @@ def serve(
         PortInUseError: somebody else listens there.
         ConfigurationError: the address, the model or the cache directory cannot be used.
     """
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop_at_once)
+    logging.getLogger("gguf").setLevel(logging.WARNING)
+    _on_stop(_exit_at_once)
     listener = _bind(host, port)
     path = model_path or ensure_model(cache_dir or default_cache_dir(), SHAPES[shape])
     engine.prepare()
@@ -72,10 +76,11 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=int(SHUTDOWN_S),
     )
+    _on_stop(_ignore)  # from here on the server handles it, and raises it again when it has ended
     asyncio.run(_Server(config, runner, parent).serve(sockets=[listener]))
+    runner.abandon()
     sys.stderr.flush()
     os._exit(0)  # a thread of the engine may still be busy with a long prompt: nobody waits for it
-    return 0
 
 
 class _Server(uvicorn.Server):
@@ -116,9 +121,17 @@ class _Server(uvicorn.Server):
         self.handle_exit(signal.SIGTERM, None)
 
 
-def _stop_at_once(number: int, frame: FrameType | None) -> None:
-    """Before the server runs, and after: end without a word."""
-    os._exit(0)
+def _on_stop(handler: Callable[[int, FrameType | None], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
+
+
+def _exit_at_once(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    pass
 
 
 def _ask_for_parent_death_signal(number: signal.Signals) -> None:

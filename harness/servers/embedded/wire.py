@@ -193,11 +193,12 @@ def _check(raw: Mapping[str, Any], struct: str, types: Mapping[str, str]) -> Non
             raise _mistyped(value, f"{struct}.{name}", kind)
 
 
-def _mistyped(value: Any, place: str, kind: str) -> RequestError:
+def _mistyped(value: object, place: str, kind: str) -> RequestError:
     if isinstance(value, bool):
         found = "bool"
     else:
-        found = {str: "string", list: "array", dict: "object"}.get(type(value), "number")
+        names: dict[type, str] = {str: "string", list: "array", dict: "object"}
+        found = names.get(type(value), "number")
     into = f"Go struct field {place}" if place else "Go value"
     return RequestError(400, f"json: cannot unmarshal {found} into {into} of type {kind}")
 

@@ -46,13 +46,13 @@ reason level member research moment history policy process market music paper sp
 matter center couple project activity table court produce teach offer remember consider appear buy serve die
 build stay fall cut reach kill remain suggest raise pass sell require decide pull
 temperature seed random decode prefill generate generation inference language local remote client host port
-""".split()
+""".split()  # noqa: SIM905 - a list of quoted words is not readable
 
 # Ends and middles of words that are not in the list, and pairs of digits (a nonce costs half the tokens).
-PARTS = (
-    "th he in er an re on at en es or ti te is ar st al nt ed to it ou se le sa si ve ra ld ur ly ing ion ent "
-    "er ment ness able al ally est ers ions ings ive ous ch sh ck ss ll ee oo ea ai un de"
-).split()
+PARTS = """
+th he in er an re on at en es or ti te is ar st al nt ed to it ou se le sa si ve ra ld ur ly ing ion ent ment
+ness able ally est ers ions ings ive ous ch sh ck ss ll ee oo ea ai un de
+""".split()  # noqa: SIM905 - see above
 
 
 @dataclass(frozen=True, slots=True)

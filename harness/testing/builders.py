@@ -1,0 +1,168 @@
+"""Builders of records: whole, valid observations from the few figures that a test is about.
+
+Durations are given in ms, because people think in them; the records hold ns as they always do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.records import (
+    AgentRun,
+    Block,
+    ClockAnchor,
+    Environment,
+    RequestRecord,
+    Run,
+    ServerDurations,
+    ServerInfo,
+    Session,
+)
+from harness.records.session import CONCURRENT, solo_arm
+
+_MS = 1_000_000
+_URL = "http://127.0.0.1:1"
+
+
+def build_request(
+    *,
+    name: str = "ask",
+    sent_ms: float = 0.0,
+    ttft_ms: float = 100.0,
+    duration_ms: float = 1000.0,
+    tokens: int = 10,
+    counted: int | None = None,
+    error: str | None = None,
+) -> RequestRecord:
+    """A request whose tokens come evenly from its first token to its end, each in a read of its own.
+
+    Args:
+        name: Name of the call.
+        sent_ms: When it was sent, ms.
+        ttft_ms: Time to first token, ms.
+        duration_ms: From sent to the end of its stream, ms.
+        tokens: Token events that came.
+        counted: The server's ``eval_count``; ``tokens`` by default.
+        error: Makes it a failed one, without a last line.
+    """
+    sent = round(sent_ms * _MS)
+    first, end = sent + round(ttft_ms * _MS), sent + round(duration_ms * _MS)
+    stamps = tuple(first + (end - first) * i // max(1, tokens - 1) for i in range(tokens))
+    server = ServerDurations(
+        total_ns=end - sent,
+        load_ns=0,
+        prompt_eval_ns=first - sent,
+        eval_ns=end - first,
+        prompt_eval_count=5,
+        eval_count=tokens if counted is None else counted,
+    )
+    return RequestRecord(
+        name=name,
+        nonce="00000000",
+        asked_ns=sent,
+        sent_ns=sent,
+        ended_ns=end,
+        connected=False,
+        token_ns=stamps,
+        token_chunk=tuple(range(tokens)),
+        text="x" * tokens,
+        done_reason=None if error else "length",
+        server=None if error else server,
+        error=error,
+    )
+
+
+def build_agent_run(
+    role: str = "A",
+    duration_ms: float = 1000.0,
+    *,
+    wait_ms: float = 0.0,
+    ttft_ms: float = 100.0,
+    tokens: int = 10,
+    requests: Sequence[RequestRecord] | None = None,
+    error: str | None = None,
+) -> AgentRun:
+    """An agent's run, queued at 0; one request fills it from admission to end unless ``requests`` are given."""
+    if requests is None:
+        requests = [build_request(sent_ms=wait_ms, ttft_ms=ttft_ms, duration_ms=duration_ms, tokens=tokens)]
+    admitted = round(wait_ms * _MS)
+    finished = admitted + round(duration_ms * _MS)
+    return AgentRun(role, _URL, 0, admitted, finished, tuple(requests), error)
+
+
+def build_run(arm: str, agents: Sequence[AgentRun], wall_ms: float | None = None) -> Run:
+    """An arm that starts at 0 and ends with its last agent, or after ``wall_ms``."""
+    last = max(agent.finished_ns for agent in agents)
+    return Run(arm, 0, last if wall_ms is None else round(wall_ms * _MS), tuple(agents))
+
+
+def build_block(
+    solo_ms: Mapping[str, float] | None = None,
+    concurrent_ms: Mapping[str, float] | None = None,
+    *,
+    wall_ms: float | None = None,
+    index: int = 1,
+    scenario: str = "pair",
+    tokens: int = 10,
+    solo_ttft_ms: float = 100.0,
+    concurrent_ttft_ms: float = 100.0,
+    warmup: bool = False,
+    error: str | None = None,
+) -> Block:
+    """A valid block of two agents (or those named): durations alone and together by role, ms.
+
+    By default the agents ``A`` and ``B`` take 1000 ms, alone and together: perfect efficiency.
+    """
+    solo = {"A": 1000.0, "B": 1000.0} if solo_ms is None else solo_ms
+    together = solo if concurrent_ms is None else concurrent_ms
+    runs = [
+        build_run(solo_arm(role), [build_agent_run(role, ms, ttft_ms=solo_ttft_ms, tokens=tokens)])
+        for role, ms in solo.items()
+    ]
+    agents = [
+        build_agent_run(role, ms, ttft_ms=concurrent_ttft_ms, tokens=tokens) for role, ms in together.items()
+    ]
+    runs.append(build_run(CONCURRENT, agents, wall_ms))
+    return Block(
+        scenario=scenario,
+        index=index,
+        warmup=warmup,
+        order=tuple(run.arm for run in runs),
+        runs=tuple(runs),
+        deadline_s=300.0,
+        error=error,
+    )
+
+
+def build_environment() -> Environment:
+    """An environment with something in every field."""
+    return Environment(
+        versions={"python": "3.11.7", "httpx": "0.28.1"},
+        host="host",
+        platform="Linux",
+        cpu="a CPU",
+        cores=2,
+        memory_bytes=2**33,
+        gpus=("a GPU, 1.0, 1024 MiB",),
+        command_line=("pytest", "perf"),
+        anchor=ClockAnchor(monotonic_ns=1, unix_ns=2),
+    )
+
+
+def build_session(blocks: Sequence[Block] = ()) -> Session:
+    """A session of two servers with these blocks."""
+    servers = tuple(
+        ServerInfo(f"http://127.0.0.1:{port}", "embedded", "0.1", "sha256:0", 10, 0, (cpu,))
+        for cpu, port in enumerate((1, 2))
+    )
+    return Session(
+        environment=build_environment(),
+        servers=servers,
+        model="embedded",
+        profile="embedded",
+        seed=7,
+        max_concurrent=2,
+        settings={"runs": "5"},
+        options={"pair": {"A": {"num_ctx": 512.0}}},
+        blocks=tuple(blocks),
+    )
