@@ -1,13 +1,14 @@
 """Records in, estimates and verdicts out. Reads no clock, no file and no network, and draws no random number."""
 
 from harness.judge.contention import ContentionRules, Symptom, symptoms
-from harness.judge.figures import AgentFigures, BlockFigures, block_figures, invalid_reasons
+from harness.judge.figures import AgentFigures, ArmFigures, BlockFigures, block_figures, invalid_reasons
 from harness.judge.gate import Gate, Verdict, overall
 from harness.judge.statistics import Estimate, mean_estimate, share_estimate
 from harness.judge.summary import ScenarioSummary, judge_scenario
 
 __all__ = [
     "AgentFigures",
+    "ArmFigures",
     "BlockFigures",
     "ContentionRules",
     "Estimate",

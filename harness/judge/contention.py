@@ -46,10 +46,10 @@ def symptoms(block: BlockFigures, rules: ContentionRules) -> tuple[Symptom, ...]
     """
     found: list[Symptom] = []
     for agent in block.agents:
-        over_s = (agent.concurrent_ttft_ms - agent.solo_ttft_ms) / 1e3
+        over_s = (agent.concurrent.ttft_ms - agent.solo.ttft_ms) / 1e3
         if over_s > rules.ttft_s:
             found.append(Symptom("ttft", agent.role, over_s, rules.ttft_s))
-        drop_pct = 100.0 * (1.0 - agent.concurrent_tok_s / agent.solo_tok_s)
+        drop_pct = 100.0 * (1.0 - agent.concurrent.tok_s / agent.solo.tok_s)
         if drop_pct > rules.throughput_drop_pct:
             found.append(Symptom("throughput", agent.role, drop_pct, rules.throughput_drop_pct))
     if block.measured_efficiency_pct < rules.efficiency_pct:

@@ -2,14 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from itertools import chain
 from statistics import fmean
 
 from harness.judge import metrics
+from harness.judge.statistics import quantile
 from harness.records import AgentRun, Block
 from harness.records.session import CONCURRENT, solo_arm
+
+
+@dataclass(frozen=True, slots=True)
+class ArmFigures:
+    """One agent in one arm; means over its requests unless said otherwise, None where the records do not tell.
+
+    Attributes:
+        ttft_ms: Time to first token, ms.
+        end_to_end_ms: End-to-end latency, ms.
+        tpot_ms: Time per output token after the first, ms.
+        itl_p50_ms: Median of all inter-token latencies of the arm, ms.
+        itl_p99_ms: Their 99th percentile, ms.
+        tokens: Output tokens of all requests.
+        tok_s: Output tokens over the time in requests.
+        decode_tok_s: The server's own decode rate, tok/s.
+        load_ms: The server's own load duration (arrival to runner), ms.
+        queue_ms: The server's rest: total less load, prompt and eval, ms; the wait for a slot is in it.
+        prompt_ms: The server's own prompt evaluation, ms.
+        eval_ms: The server's own decode, ms.
+    """
+
+    ttft_ms: float
+    end_to_end_ms: float
+    tpot_ms: float | None
+    itl_p50_ms: float | None
+    itl_p99_ms: float | None
+    tokens: float
+    tok_s: float
+    decode_tok_s: float | None
+    load_ms: float | None
+    queue_ms: float | None
+    prompt_ms: float | None
+    eval_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,19 +52,15 @@ class AgentFigures:
 
     Attributes:
         role: The agent.
-        solo_ttft_ms: Mean TTFT of its requests alone, ms.
-        concurrent_ttft_ms: The same together.
-        solo_tok_s: Output tokens over time in requests, alone.
-        concurrent_tok_s: The same together.
+        solo: Its figures alone.
+        concurrent: Its figures together.
         slowdown: Time in requests together over alone.
         wait_ms: Coordinator's wait in the concurrent run, ms.
     """
 
     role: str
-    solo_ttft_ms: float
-    concurrent_ttft_ms: float
-    solo_tok_s: float
-    concurrent_tok_s: float
+    solo: ArmFigures
+    concurrent: ArmFigures
     slowdown: float
     wait_ms: float
 
@@ -76,11 +106,22 @@ def invalid_reasons(block: Block) -> tuple[str, ...]:
         reasons.append(f"not run: {', '.join(missing)}")
     for run in block.runs:
         for agent in run.agents:
-            if agent.error and agent.error != block.error:
-                reasons.append(f"{agent.role} in {run.arm}: {agent.error}")
-            if not agent.error and not (agent.requests and all(request.token_ns for request in agent.requests)):
-                reasons.append(f"{agent.role} in {run.arm}: a request gave no text")
+            reason = _spoilt(agent)
+            if reason and reason != block.error:
+                reasons.append(f"{agent.role} in {run.arm}: {reason}")
     return tuple(reasons) or _differing_counts(block)
+
+
+def _spoilt(agent: AgentRun) -> str | None:
+    """Why an agent's run cannot be used, or None; a workflow may have caught its request's failure."""
+    if agent.error:
+        return agent.error
+    failed = next((request for request in agent.requests if request.error), None)
+    if failed:
+        return f"request {failed.name!r} failed: {failed.error}"
+    if not agent.requests or not all(request.token_ns for request in agent.requests):
+        return "a request gave no text"
+    return None
 
 
 def _differing_counts(block: Block) -> tuple[str, ...]:
@@ -115,15 +156,43 @@ def _tokens(runs: Sequence[AgentRun]) -> int:
     return sum(metrics.output_tokens(r) for r in chain.from_iterable(run.requests for run in runs))
 
 
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _arm_figures(run: AgentRun) -> ArmFigures:
+    gaps = [gap for request in run.requests for gap in metrics.inter_token_latencies_ms(request)]
+    servers = [request.server for request in run.requests if request.server is not None]
+    tokens = _tokens([run])
+    return ArmFigures(
+        ttft_ms=fmean(metrics.ttft_ms(r) for r in run.requests),
+        end_to_end_ms=fmean(metrics.end_to_end_ms(r) for r in run.requests),
+        tpot_ms=_mean(metrics.tpot_ms(r) for r in run.requests),
+        itl_p50_ms=quantile(gaps, 0.5) if gaps else None,
+        itl_p99_ms=quantile(gaps, 0.99) if gaps else None,
+        tokens=tokens,
+        tok_s=metrics.tokens_per_second(tokens, _service_ns(run)),
+        decode_tok_s=_mean(metrics.decode_rate(r) for r in run.requests),
+        load_ms=_mean(server.load_ns / 1e6 for server in servers),
+        queue_ms=_mean(metrics.queue_ns(server) / 1e6 for server in servers),
+        prompt_ms=_mean(server.prompt_eval_ns / 1e6 for server in servers),
+        eval_ms=_mean(server.eval_ns / 1e6 for server in servers),
+    )
+
+
+def mean_arm(arms: Sequence[ArmFigures]) -> ArmFigures:
+    """Means of each figure over n >= 1 arms; None where none of them has it."""
+    names = [field.name for field in fields(ArmFigures)]
+    return ArmFigures(**{name: _mean(getattr(arm, name) for arm in arms) for name in names})  # type: ignore[arg-type]
+
+
 def _agent_figures(alone: AgentRun, together: AgentRun) -> AgentFigures:
-    solo_ns, concurrent_ns = _service_ns(alone), _service_ns(together)
     return AgentFigures(
         role=together.role,
-        solo_ttft_ms=fmean(metrics.ttft_ms(r) for r in alone.requests),
-        concurrent_ttft_ms=fmean(metrics.ttft_ms(r) for r in together.requests),
-        solo_tok_s=metrics.tokens_per_second(_tokens([alone]), solo_ns),
-        concurrent_tok_s=metrics.tokens_per_second(_tokens([together]), concurrent_ns),
-        slowdown=metrics.slowdown(solo_ns, concurrent_ns),
+        solo=_arm_figures(alone),
+        concurrent=_arm_figures(together),
+        slowdown=metrics.slowdown(_service_ns(alone), _service_ns(together)),
         wait_ms=together.wait_ns / 1e6,
     )
 
@@ -152,7 +221,7 @@ def block_figures(block: Block) -> BlockFigures:
         measured_efficiency_pct=metrics.measured_efficiency_pct(solo_walls, wall),
         efficiency_bound_pct=metrics.efficiency_bound_pct(solo_walls),
         aggregate_tok_s=metrics.tokens_per_second(_tokens(concurrent.agents), wall),
-        ttft_delta_signed_ms=agents[0].concurrent_ttft_ms - agents[-1].concurrent_ttft_ms,
-        throughput_delta_signed_tok_s=agents[-1].concurrent_tok_s - agents[0].concurrent_tok_s,
+        ttft_delta_signed_ms=agents[0].concurrent.ttft_ms - agents[-1].concurrent.ttft_ms,
+        throughput_delta_signed_tok_s=agents[-1].concurrent.tok_s - agents[0].concurrent.tok_s,
         agents=agents,
     )

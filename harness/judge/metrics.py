@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import fmean
 
-from harness.records import RequestRecord
+from harness.records import RequestRecord, ServerDurations
 
 _MS = 1e6
 _S = 1e9
@@ -127,3 +127,11 @@ def decode_rate(request: RequestRecord) -> float | None:
     if server is None or server.eval_count < 2 or server.eval_ns <= 0:  # noqa: PLR2004
         return None
     return tokens_per_second(server.eval_count - 1, server.eval_ns)
+
+
+def queue_ns(server: ServerDurations) -> int:
+    """What a server's total leaves after load, prompt and eval, ns: the wait for a slot, and its own bookkeeping.
+
+    Source: Ollama's ``load_duration`` ends with the grant of a runner; the wait for a slot comes after it.
+    """
+    return server.total_ns - server.load_ns - server.prompt_eval_ns - server.eval_ns

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean, stdev
 
+import numpy as np
 from scipy.stats import binomtest, t
 
 CONFIDENCE = 0.95
@@ -53,3 +54,8 @@ def share_estimate(hits: int, n: int) -> Estimate:
     """
     interval = binomtest(hits, n).proportion_ci(CONFIDENCE, method="exact")
     return Estimate(hits / n, float(interval.low), float(interval.high), n, "exact binomial interval")
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value below which ``share`` of n >= 1 values lie, interpolated between neighbours, in their unit."""
+    return float(np.quantile(np.asarray(values), share))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from harness.judge.contention import ContentionRules, Symptom, symptoms
-from harness.judge.figures import AgentFigures, BlockFigures, block_figures, invalid_reasons
+from harness.judge.figures import AgentFigures, BlockFigures, block_figures, invalid_reasons, mean_arm
 from harness.judge.gate import Gate, Verdict, judge_mean, judge_share, overall
 from harness.judge.statistics import Estimate, mean_estimate, share_estimate
 from harness.records import Block
@@ -79,10 +79,8 @@ def _gate(limit: Limit, blocks: Sequence[BlockFigures], fired: Mapping[int, tupl
 def _mean_agent(agents: Sequence[AgentFigures]) -> AgentFigures:
     return AgentFigures(
         role=agents[0].role,
-        solo_ttft_ms=fmean(a.solo_ttft_ms for a in agents),
-        concurrent_ttft_ms=fmean(a.concurrent_ttft_ms for a in agents),
-        solo_tok_s=fmean(a.solo_tok_s for a in agents),
-        concurrent_tok_s=fmean(a.concurrent_tok_s for a in agents),
+        solo=mean_arm([a.solo for a in agents]),
+        concurrent=mean_arm([a.concurrent for a in agents]),
         slowdown=fmean(a.slowdown for a in agents),
         wait_ms=fmean(a.wait_ms for a in agents),
     )
@@ -91,8 +89,11 @@ def _mean_agent(agents: Sequence[AgentFigures]) -> AgentFigures:
 def judge_scenario(
     name: str, blocks: Sequence[Block], limits: Sequence[Limit], rules: ContentionRules
 ) -> ScenarioSummary:
-    """Judges the blocks of one scenario; warm-up blocks are left out, invalid ones only counted."""
-    measured = [block for block in blocks if not block.warmup]
+    """Judges the blocks of one scenario; warm-up blocks are left out, invalid ones only counted.
+
+    A scenario that ended while it warmed up is INVALID for the warm-up block's reasons.
+    """
+    measured = [block for block in blocks if not block.warmup] or blocks  # a scenario may die warming up
     invalid = {block.index: reasons for block in measured if (reasons := invalid_reasons(block))}
     valid = tuple(block_figures(block) for block in measured if block.index not in invalid)
     fired = {block.index: found for block in valid if (found := symptoms(block, rules))}

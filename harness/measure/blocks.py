@@ -103,6 +103,7 @@ async def measure_scenario(
     for index in range(plan.runs + 1):
         blocks.append(await measure_block(plan, index, coordinator, keep))
         failures = failures + 1 if failed(blocks[-1]) else 0
-        if failures >= plan.max_failed_blocks or (index and stop(blocks)):
+        hopeless = index == 0 and blocks[0].error is not None  # no server, or too slow for the deadline
+        if hopeless or failures >= plan.max_failed_blocks or (index and stop(blocks)):
             break
     return tuple(blocks)

@@ -21,8 +21,8 @@ _SESSION = pytest.StashKey[PerfSession]()
 _LEFT_OUT: pytest.StashKey[list[str]] = pytest.StashKey()
 _SCENARIO_FIXTURE = "scenario_name"
 _MARKS = (
-    "gpu: needs a real Ollama whose model sits in GPU memory; left out unless -m names it",
-    "ollama: needs a real Ollama",
+    "gpu: needs a real Ollama whose model sits in GPU memory; left out unless -m names the mark",
+    "ollama: needs a real Ollama; left out where there is none, an error if -m names the mark",
 )
 
 
@@ -66,18 +66,18 @@ def _measures(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves GPU tests out, with a line that says so, unless -m names the mark; then they must be able to run."""
-    gpu = [item for item in items if item.get_closest_marker("gpu")]
-    kind = config.stash[_SETTINGS].selection.kind
-    if gpu and not re.search(r"\bgpu\b", str(config.getoption("markexpr", ""))):
-        items[:] = [item for item in items if item not in gpu]
-        config.hook.pytest_deselected(items=gpu)
-        config.stash[_LEFT_OUT].append(f"{len(gpu)} GPU tests are left out: ask for them with -m gpu")
-    elif gpu and kind == "embedded":
-        raise pytest.UsageError(
-            f"-m gpu: no real Ollama to measure ({config.stash[_SETTINGS].selection.reason}): "
-            "install it or give the servers' URLs"
-        )
+    """Leaves out, with a line that says so, what cannot run or was not asked for; what was asked for must run."""
+    selection = config.stash[_SETTINGS].selection
+    nowhere = f"no real Ollama ({selection.reason})" if selection.kind == "embedded" else None
+    for mark, reason in (("gpu", "ask for them with -m gpu"), ("ollama", nowhere)):
+        marked = [item for item in items if item.get_closest_marker(mark)]
+        asked = re.search(rf"\b{mark}\b", str(config.getoption("markexpr", "")))
+        if marked and asked and nowhere:
+            raise pytest.UsageError(f"-m {mark}: {nowhere}: install it, or give --ollama-bin or the servers' URLs")
+        if marked and reason and not asked:
+            items[:] = [item for item in items if item not in marked]
+            config.hook.pytest_deselected(items=marked)
+            config.stash[_LEFT_OUT].append(f"{len(marked)} tests marked {mark} are left out: {reason}")
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
@@ -139,6 +139,9 @@ async def measured(request: pytest.FixtureRequest, perf_session: PerfSession, sc
         summary = await perf_session.measure(scenario_name, profile)
     except HarnessError as error:
         pytest.fail(f"{scenario_name}: INVALID: {error}", pytrace=False)
+    finally:
+        for name, text in perf_session.server_logs():  # pytest shows these with a failure or an error only
+            request.node.add_report_section("measuring", f"log of {name}", text)
     if summary.verdict is Verdict.INVALID:
         pytest.fail(invalid_message(summary), pytrace=False)
     return summary

@@ -115,6 +115,10 @@ class PerfSession:
             text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
             write_text(self.settings.summary_json, text + "\n")
 
+    def server_logs(self) -> list[tuple[str, str]]:
+        """Name and last log lines of each server of ours."""
+        return [(s.process.spec.name, s.process.log_tail()) for s in self.servers if s.process is not None]
+
     async def _load(self, agent: AgentPlan) -> None:
         server = next(server for server in self.servers if server.url == agent.url)
         await server.api.load(agent.model, agent.options)

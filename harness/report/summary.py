@@ -37,7 +37,13 @@ def _interval(estimate: Estimate) -> list[float] | None:
 
 
 def _agent(agent: AgentFigures) -> dict[str, object]:
-    return asdict(agent)
+    return {
+        "role": agent.role,
+        **{f"solo_{name}": value for name, value in asdict(agent.solo).items()},
+        **{f"concurrent_{name}": value for name, value in asdict(agent.concurrent).items()},
+        "slowdown": agent.slowdown,
+        "wait_ms": agent.wait_ms,
+    }
 
 
 def _gate(gate: Gate) -> dict[str, object]:

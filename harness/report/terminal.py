@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.judge import Estimate, Gate, ScenarioSummary, Symptom, Verdict, block_figures, invalid_reasons
+from harness.judge import (
+    AgentFigures,
+    Estimate,
+    Gate,
+    ScenarioSummary,
+    Symptom,
+    Verdict,
+    block_figures,
+    invalid_reasons,
+)
 from harness.records import Block
 
 _UNITS = {
@@ -29,7 +38,7 @@ def printable(text: str) -> str:
 
 def _figure(metric: str, value: float) -> str:
     if metric == "contention_rate":
-        return f"{100 * value:.0f} %"
+        return f"{100 * value:.1f} %"
     unit = _UNITS[metric]
     return f"{value:.2f}x" if unit == "x" else f"{value:.1f} %"
 
@@ -109,7 +118,7 @@ def progress_line(block: Block, runs: int) -> str:
     if reasons:
         return f"  {block.scenario} {name}: invalid: {printable(reasons[0])}"
     figures = block_figures(block)
-    agents = ", ".join(f"{a.role} {a.solo_tok_s:.0f} -> {a.concurrent_tok_s:.0f} tok/s" for a in figures.agents)
+    agents = ", ".join(f"{a.role} {a.solo.tok_s:.0f} -> {a.concurrent.tok_s:.0f} tok/s" for a in figures.agents)
     return (
         f"  {block.scenario} {name}: {agents}; efficiency: guide's {figures.guide_efficiency_pct:.0f} %, "
         f"measured {figures.measured_efficiency_pct:.0f} %"
@@ -127,7 +136,7 @@ _COLUMNS = (
     "contention",
     "tok/s",
 )
-_AGENT_COLUMNS = ("agent", "", "", "TTFT alone", "together", "tok/s alone", "together", "slowdown", "wait")
+_AGENT_COLUMNS = ("alone -> together", "TTFT ms", "ITL p50 ms", "ITL p99 ms", "TPOT ms", "tok/s", "slowdown", "wait ms")
 
 
 def _with_interval(estimate: Estimate, digits: int) -> str:
@@ -154,28 +163,33 @@ def _row(scenario: ScenarioSummary) -> tuple[str, ...]:
     )
 
 
+def _change(agent: AgentFigures, name: str, digits: int) -> str:
+    alone, together = (getattr(arm, name) for arm in (agent.solo, agent.concurrent))
+    return " -> ".join("-" if value is None else f"{value:.{digits}f}" for value in (alone, together))
+
+
 def _agent_rows(scenario: ScenarioSummary) -> list[tuple[str, ...]]:
     return [
         (
-            f"  {agent.role}",
-            "",
-            "",
-            f"{agent.solo_ttft_ms:.0f} ms",
-            f"{agent.concurrent_ttft_ms:.0f} ms",
-            f"{agent.solo_tok_s:.1f}",
-            f"{agent.concurrent_tok_s:.1f}",
+            f"{scenario.name} {agent.role}",
+            _change(agent, "ttft_ms", 0),
+            _change(agent, "itl_p50_ms", 1),
+            _change(agent, "itl_p99_ms", 1),
+            _change(agent, "tpot_ms", 1),
+            _change(agent, "tok_s", 1),
             f"{agent.slowdown:.2f}x",
-            f"{agent.wait_ms:.0f} ms",
+            f"{agent.wait_ms:.0f}",
         )
         for agent in scenario.agents
     ]
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def _aligned(rows: Sequence[Sequence[str]], names: int) -> list[str]:
+    """Rows in columns, the first ``names`` of them flush left."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(
-            cell.ljust(width) if column < 2 else cell.rjust(width)  # noqa: PLR2004 - the two columns of names
+            cell.ljust(width) if column < names else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
@@ -184,13 +198,10 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def summary_lines(scenarios: Sequence[ScenarioSummary]) -> list[str]:
     """The table of a session, its deltas, and what needs saying in words."""
-    rows = [_COLUMNS, *(_row(scenario) for scenario in scenarios)]
-    agents: list[tuple[str, ...]] = [_AGENT_COLUMNS]
-    for scenario in scenarios:
-        if scenario.agents:
-            agents.append((scenario.name, *("",) * (len(_AGENT_COLUMNS) - 1)))
-            agents.extend(_agent_rows(scenario))
-    lines = [*_aligned(rows), "", *(_aligned(agents) if len(agents) > 1 else ())]
+    lines = _aligned([_COLUMNS, *(_row(scenario) for scenario in scenarios)], names=2)
+    agents = [row for scenario in scenarios for row in _agent_rows(scenario)]
+    if agents:
+        lines += ["", *_aligned([_AGENT_COLUMNS, *agents], names=1)]
     for scenario in scenarios:
         if not scenario.estimates:
             lines += ["", invalid_message(scenario)]

@@ -119,9 +119,7 @@ def build_block(
         build_run(solo_arm(role), [build_agent_run(role, ms, ttft_ms=solo_ttft_ms, tokens=tokens)])
         for role, ms in solo.items()
     ]
-    agents = [
-        build_agent_run(role, ms, ttft_ms=concurrent_ttft_ms, tokens=tokens) for role, ms in together.items()
-    ]
+    agents = [build_agent_run(role, ms, ttft_ms=concurrent_ttft_ms, tokens=tokens) for role, ms in together.items()]
     runs.append(build_run(CONCURRENT, agents, wall_ms))
     return Block(
         scenario=scenario,

@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from harness.servers.embedded import catalog, wire
 from harness.servers.embedded.engine import EngineError, Outcome
+from harness.servers.embedded.names import NAME, require_model
 from harness.servers.embedded.options import RequestError
 from harness.servers.embedded.runner import Loaded, Runner
 from harness.servers.embedded.template import TEMPLATE, parse_template
@@ -60,7 +61,7 @@ def build_app(model: catalog.Model, runner: Runner) -> Starlette:
 
     async def show(request: Request) -> Response:
         name = wire.read_show(await request.body())
-        catalog.require_model(name)
+        require_model(name)
         return _json(catalog.show_body(model))
 
     async def generate(request: Request) -> Response:
@@ -74,7 +75,7 @@ def build_app(model: catalog.Model, runner: Runner) -> Starlette:
         asked = read(await request.body())
         if asked.chat and not asked.model.strip():
             raise RequestError(400, "model is required")
-        catalog.require_model(asked.model)
+        require_model(asked.model)
         if asked.empty and asked.keep_alive_s == 0:
             runner.expire()
             return _json(wire.last(asked, "", "unload"))
@@ -181,18 +182,17 @@ class _Answer(Response):
         return _surely_fits(text, limit) or len(await self._runner.tokenize(loaded, text)) <= limit
 
     async def _cut(self, loaded: Loaded, text: str, limit: int) -> str | list[int]:
-        """``text``, or its tokens without the middle that does not fit (the engine needs one cell free)."""
+        """``text``, or its tokens without the middle that does not fit."""
         if _surely_fits(text, limit):
             return text
         tokens = await self._runner.tokenize(loaded, text)
-        if len(tokens) > limit and not self._asked.truncate:
-            raise RequestError(400, TOO_LONG)
-        room = limit - 1
-        if len(tokens) <= room:
+        if len(tokens) <= limit:
             return text
+        if not self._asked.truncate:
+            raise RequestError(400, TOO_LONG)
         keep = self._asked.sampling.num_keep
-        keep = min((len(tokens) if keep < 0 else keep) + 1, room)
-        return tokens[:keep] + tokens[len(tokens) - (room - keep) :]
+        keep = min((len(tokens) if keep < 0 else keep) + 1, limit - 1)
+        return tokens[:keep] + tokens[len(tokens) - (limit - keep) :]
 
 
 def _surely_fits(text: str, limit: int) -> bool:
@@ -235,7 +235,7 @@ async def _version(_: Request) -> Response:
 
 
 async def _refuse(request: Request) -> Response:
-    message = f"the embedded server does not do {request.url.path}; it serves the one model {catalog.NAME!r}"
+    message = f"the embedded server does not do {request.url.path}; it serves the one model {NAME!r}"
     return _json({"error": message}, 501)
 
 

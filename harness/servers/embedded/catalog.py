@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,10 @@ from typing import Any
 import gguf
 
 from harness.records.errors import ConfigurationError
-from harness.servers.embedded.options import RequestError
+from harness.servers.embedded.names import NAME
 from harness.servers.embedded.template import TEMPLATE
 from harness.servers.embedded.wire import timestamp
 
-NAME = "embedded:latest"
-_DEFAULTS = {"host": "registry.ollama.ai", "namespace": "library", "tag": "latest"}
-_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}")
 _CONTEXT_STEP = 256  # the engine rounds its cache up to a multiple of this
 
 
@@ -71,33 +67,6 @@ def read_model(path: Path) -> Model:
     info["general.parameter_count"] = sum(int(tensor.n_elements) for tensor in reader.tensors)
     tensors = tuple((t.name, t.tensor_type.name, tuple(map(int, t.shape))) for t in reader.tensors)
     return Model(path, digest, status.st_size, status.st_mtime_ns, dict(sorted(info.items())), tensors)
-
-
-def canonical_name(raw: str) -> str:
-    """``raw`` with Ollama's defaults filled in, or "" when it is no valid name."""
-    rest, tag = raw, _DEFAULTS["tag"]
-    if raw.rfind(":") > raw.rfind("/"):
-        rest, _, tag = raw.rpartition(":")
-    head, _, model = rest.rpartition("/")
-    host, _, namespace = head.rpartition("/")
-    host = host.split("://")[-1] or _DEFAULTS["host"]
-    namespace = namespace or _DEFAULTS["namespace"]
-    if rest.startswith("/") or not all(_PART.fullmatch(part) for part in (namespace, model, tag)):
-        return ""
-    return "/".join((host, namespace, f"{model}:{tag}")).lower()
-
-
-def require_model(raw: str) -> None:
-    """Check that ``raw`` names the one model.
-
-    Raises:
-        RequestError: 400 for a name that is none, 404 for a model that is not here.
-    """
-    name = canonical_name(raw.strip())
-    if not name and raw.strip():
-        raise RequestError(400, "invalid model name")
-    if name != canonical_name(NAME):
-        raise RequestError(404, f"model '{raw}' not found")
 
 
 def details(model: Model, parent: str = "") -> dict[str, Any]:

@@ -25,6 +25,7 @@ from harness.servers.embedded.options import SamplingOptions
 
 # Prompts are read in steps of so many tokens, at most: between two steps a generation can be cancelled.
 MAX_BATCH = 64
+MIN_BATCH = 8  # below two the engine aborts the process
 TOKENIZE_TIMEOUT_S = 30.0
 _INT32_MAX = 2**31 - 1
 
@@ -94,6 +95,7 @@ def prepare() -> None:
     other fifty-fold. The runtime reads that setting only when the library is loaded.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # or an abort would start a debugger
     try:
         import xllamacpp  # noqa: F401, PLC0415 - after the environment is set
     except ImportError as error:
@@ -205,10 +207,10 @@ class _UnixConnection(http.client.HTTPConnection):
 def _start(path: Path, settings: Settings, address: Path, key: str) -> _Server:
     import xllamacpp  # noqa: PLC0415 - see prepare()
 
-    batch = max(1, min(settings.num_batch, settings.num_ctx, MAX_BATCH))
+    batch = max(MIN_BATCH, min(settings.num_batch, MAX_BATCH))
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
-    params.n_ctx = settings.num_ctx
+    params.n_ctx = settings.num_ctx + 1  # rounded up; a prompt must leave one cell free
     params.n_batch = params.n_ubatch = batch
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings.num_thread
     params.n_parallel = 1  # requests queue, as with OLLAMA_NUM_PARALLEL=1
@@ -258,5 +260,5 @@ def _outcome(reason: str, timings: _Timings) -> Outcome:
         prompt_count=timings.prompt_n,
         prompt_ns=round(timings.prompt_ms * 1e6),
         eval_count=timings.predicted_n,
-        eval_ns=round(timings.predicted_ms * 1e6),
+        eval_ns=round(timings.predicted_ms * 1e6) if timings.predicted_n > 1 else 0,
     )

@@ -14,7 +14,7 @@ from harness.servers.embedded.options import RequestError
 
 TEMPLATE = "{{ if .System }}{{ .System }} {{ end }}{{ .Prompt }}"
 _NAMES = {"System", "Prompt", "Response"}
-_ACTION = re.compile(r"(\s*)\{\{(-?)\s*(.*?)\s*(-?)\}\}(\s*)", re.DOTALL)
+_ACTION = re.compile(r"\{\{(-?)\s*(.*?)\s*(-?)\}\}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,11 @@ def parse_template(source: str) -> Template:
     end = 0
     trimmed = False
     for action in _ACTION.finditer(source):
-        before, trim_left, words, trim_right, after = action.groups()
-        text = source[end : action.start()] + ("" if trim_left else before)
-        nodes.append(_Node(text.lstrip() if trimmed else text, None, tuple(conditions)))
-        trimmed = bool(trim_right)
-        end = action.end() - (0 if trimmed else len(after))
+        trim_left, words, trim_right = action.groups()
+        text = source[end : action.start()]
+        text = text.lstrip() if trimmed else text
+        nodes.append(_Node(text.rstrip() if trim_left else text, None, tuple(conditions)))
+        trimmed, end = bool(trim_right), action.end()
         match words.split():
             case [name] if name.startswith(".") and name[1:] in _NAMES:
                 nodes.append(_Node("", name[1:], tuple(conditions)))
@@ -93,6 +93,8 @@ def parse_template(source: str) -> Template:
                     f"template action {words!r} is not understood by the embedded server; use .System, "
                     ".Prompt, .Response, 'if' and 'end' only",
                 )
+    if "{{" in source[end:]:
+        raise RequestError(400, "template: unclosed action")
     if conditions:
         raise RequestError(400, "template: unexpected EOF: an 'if' has no 'end'")
     nodes.append(_Node(source[end:].lstrip() if trimmed else source[end:], None, ()))

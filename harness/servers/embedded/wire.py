@@ -6,11 +6,12 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
 from harness.servers.embedded.engine import Outcome
+from harness.servers.embedded.names import canonical_name
 from harness.servers.embedded.options import (
     RequestError,
     RunnerOptions,
@@ -19,6 +20,8 @@ from harness.servers.embedded.options import (
     parse_options,
 )
 from harness.servers.embedded.template import Message
+
+_MAX_LOGPROBS = 20
 
 encode = msgspec.json.Encoder().encode
 
@@ -83,7 +86,7 @@ def read_generate(body: bytes) -> Inference:
         RequestError: it is none, or asks for what this server does not do.
     """
     raw = _fields(body, "GenerateRequest", _GENERATE)
-    _refuse(raw, ("suffix", f"{raw.get('model', '')} does not support insert"), ("context", _NO_CONTEXT))
+    _refuse(raw, ("suffix", f"{_full_name(raw)} does not support insert"), ("context", _NO_CONTEXT))
     prompt = raw.get("prompt") or ""
     template = raw.get("template") or ""
     messages: tuple[Message, ...] | None = None
@@ -103,11 +106,11 @@ def read_chat(body: bytes) -> Inference:
         RequestError: it is none, or asks for what this server does not do.
     """
     raw = _fields(body, "ChatRequest", _CHAT)
-    _refuse(raw, ("tools", f"registry.ollama.ai/library/{raw.get('model', '')} does not support tools"))
+    _refuse(raw, ("tools", f"{_full_name(raw)} does not support tools"))
     messages = []
     for item in raw.get("messages") or []:
         if not isinstance(item, dict):
-            raise _mistyped(item, "ChatRequest.messages", "api.Message")
+            raise _mistyped(item, "ChatRequest.messages", "api.Alias")
         _check(item, "ChatRequest.messages", _MESSAGE)
         _refuse(item, ("images", _NO_IMAGES))
         messages.append(Message((item.get("role") or "").lower(), item.get("content") or ""))
@@ -130,6 +133,7 @@ def read_show(body: bytes) -> str:
 _NO_CONTEXT = "the embedded server does not continue from a context; send the conversation to /api/chat"
 _NO_IMAGES = "the embedded server's model does not support images; send text only"
 _NO_FORMAT = "the embedded server does not support format; leave it out"
+_NO_SHIFT = "the embedded server always moves a full context on; leave shift out"
 _NO_LOGPROBS = "the embedded server does not support logprobs; leave it out"
 
 
@@ -137,8 +141,11 @@ def _inference(
     raw: Mapping[str, Any], chat: bool, prompt: str, messages: tuple[Message, ...] | None, template: str
 ) -> Inference:
     model = raw.get("model") or ""
-    if raw.get("think") not in (None, False):
-        raise RequestError(400, f'"{model}" does not support thinking')
+    _check_think(raw.get("think"), model)
+    if raw.get("shift") is False:
+        raise RequestError(400, _NO_SHIFT)
+    if not 0 <= (raw.get("top_logprobs") or 0) <= _MAX_LOGPROBS:
+        raise RequestError(400, f"top_logprobs must be between 0 and {_MAX_LOGPROBS}")
     if raw.get("format") not in (None, ""):
         raise RequestError(400, _NO_FORMAT)
     _refuse(raw, ("images", _NO_IMAGES), ("logprobs", _NO_LOGPROBS))
@@ -157,6 +164,25 @@ def _inference(
     )
 
 
+def _full_name(raw: Mapping[str, Any]) -> str:
+    return canonical_name(raw.get("model") or "")
+
+
+def _check_think(value: object, model: str) -> None:
+    levels = ("high", "medium", "low", "max")
+    options = ", ".join(f'"{level}"' for level in levels)
+    if isinstance(value, str) and value not in levels:
+        raise RequestError(400, f'invalid think value: "{value}" (must be {options}, true, or false)')
+    if not isinstance(value, str | bool | None):
+        raise RequestError(400, f"think must be a boolean or string ({options}, true, or false)")
+    if value:
+        raise RequestError(400, f'"{model}" does not support thinking')
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise RequestError(400, f"invalid character {name[0]!r} looking for beginning of value")
+
+
 def _refuse(raw: Mapping[str, Any], *unsupported: tuple[str, str]) -> None:
     for name, message in unsupported:
         if raw.get(name):
@@ -169,7 +195,9 @@ def _fields(body: bytes, struct: str, types: Mapping[str, str]) -> dict[str, Any
         text = body.decode(errors="replace").lstrip(" \t\r\n")
         if not text:
             raise RequestError(400, "missing request body")
-        value, _ = json.JSONDecoder().raw_decode(text)  # what follows the first value is not read
+        value, _ = json.JSONDecoder(parse_constant=_no_constant).raw_decode(
+            text
+        )  # what follows the first value is not read
     except json.JSONDecodeError as error:
         if error.pos >= len(error.doc.rstrip()) or "Unterminated" in error.msg:
             raise RequestError(400, "unexpected EOF") from error

@@ -1,0 +1,1 @@
+"""Tests of the instrument itself: no Ollama, no GPU."""

@@ -1,0 +1,77 @@
+"""Points and intervals."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.judge import mean_estimate, share_estimate
+
+VALUES = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=8)
+
+
+def test_the_interval_of_a_textbook_sample() -> None:
+    """Mean of 1, 2, 3 with t(0.975, 2) = 4.3027: 2 +- 2.4841."""
+    estimate = mean_estimate([1.0, 2.0, 3.0])
+    assert (estimate.point, estimate.n, estimate.method) == (2.0, 3, "t interval")
+    assert estimate.low == pytest.approx(2 - 2.48414, abs=1e-5)
+    assert estimate.high == pytest.approx(2 + 2.48414, abs=1e-5)
+
+
+def test_one_value_gives_no_interval() -> None:
+    """A single block shows nothing of its spread."""
+    estimate = mean_estimate([3.0])
+    assert (estimate.point, estimate.low, estimate.high, estimate.n) == (3.0, None, None, 1)
+
+
+@given(VALUES)
+def test_the_interval_contains_the_mean(values: list[float]) -> None:
+    """The point lies between the ends, and inside the data."""
+    estimate = mean_estimate(values)
+    assert estimate.low is not None
+    assert estimate.high is not None
+    assert estimate.low <= estimate.point <= estimate.high
+    assert min(values) - 1e-6 <= estimate.point <= max(values) + 1e-6
+
+
+@given(VALUES, st.floats(0.01, 100), st.floats(-1e3, 1e3))
+def test_the_interval_scales_and_shifts_with_the_values(values: list[float], factor: float, shift: float) -> None:
+    """Other units or another zero give the same statement."""
+    plain, moved = mean_estimate(values), mean_estimate([factor * value + shift for value in values])
+    for before, after in ((plain.point, moved.point), (plain.low, moved.low), (plain.high, moved.high)):
+        assert before is not None
+        assert after == pytest.approx(factor * before + shift, rel=1e-6, abs=1e-3)
+
+
+@given(VALUES.flatmap(lambda values: st.tuples(st.just(values), st.permutations(values))))
+def test_the_order_of_the_blocks_does_not_matter(lists: tuple[list[float], list[float]]) -> None:
+    """An interval knows no time."""
+    first, second = (mean_estimate(values) for values in lists)
+    assert second.point == pytest.approx(first.point, rel=1e-9, abs=1e-9)
+    assert second.low == pytest.approx(first.low, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high"), [(0, 5, 0.0, 0.5218), (5, 5, 0.4782, 1.0), (1, 5, 0.0051, 0.7164), (0, 50, 0.0, 0.0711)]
+)
+def test_a_share_has_its_exact_interval(hits: int, n: int, low: float, high: float) -> None:
+    """Clopper and Pearson's figures: five clean blocks leave a rate of 52 % possible."""
+    estimate = share_estimate(hits, n)
+    assert estimate.point == hits / n
+    assert estimate.low == pytest.approx(low, abs=1e-4)
+    assert estimate.high == pytest.approx(high, abs=1e-4)
+    assert (estimate.n, estimate.method) == (n, "exact binomial interval")
+
+
+@given(st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_a_share_lies_in_its_interval_and_mirrors(trial: tuple[int, int]) -> None:
+    """Hits and misses are two sides of one statement, and no number of trials claims certainty."""
+    hits, n = trial
+    estimate, mirrored = share_estimate(hits, n), share_estimate(n - hits, n)
+    assert estimate.low is not None
+    assert estimate.high is not None
+    assert mirrored.high is not None
+    assert 0 <= estimate.low <= estimate.point <= estimate.high <= 1
+    assert estimate.low < estimate.high
+    assert estimate.low == pytest.approx(1 - mirrored.high, abs=1e-9)

@@ -1,0 +1,263 @@
+"""Blocks: their deadline, interrupts, failures in a row, and what is kept of each."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from harness.judge import invalid_reasons
+from harness.measure import AgentPlan, Coordinator, ScenarioPlan, Stop, failed, measure_block, measure_scenario
+from harness.records import Block
+from harness.scenarios import Ask
+from harness.testing import build_block
+from tests.measure.servers import URL, FakeServer, Generate, answer, good, within
+
+GENEROUS_S = 60.0
+
+
+async def _workflow(ask: Ask) -> None:
+    await ask("only", "hello")
+
+
+def _plan(deadline_s: float = GENEROUS_S, runs: int = 3) -> ScenarioPlan:
+    agents = tuple(AgentPlan(role, "w", URL, "m") for role in "AB")
+    return ScenarioPlan("pair", agents, runs=runs, seed=1, max_concurrent=2, deadline_s=deadline_s)
+
+
+@asynccontextmanager
+async def _coordinator(server: FakeServer) -> AsyncIterator[Coordinator]:
+    async with server.client() as client:
+        yield Coordinator({URL: client}, {"w": _workflow}, 2, lambda: "12345678")
+
+
+async def _never(_request: httpx.Request) -> httpx.Response:
+    await asyncio.Event().wait()
+    return answer()
+
+
+async def _broken(_request: httpx.Request) -> httpx.Response:
+    return answer(b"", status=500)
+
+
+async def _block(server: FakeServer, plan: ScenarioPlan, index: int = 1) -> Block:
+    kept: list[Block] = []
+    async with _coordinator(server) as coordinator:
+        block = await within(measure_block(plan, index, coordinator, kept.append))
+    assert kept == [block]
+    return block
+
+
+@pytest.mark.parametrize("index", [0, 1, 2, 3])
+@pytest.mark.asyncio
+async def test_a_block_runs_each_arm_once_in_its_order(index: int) -> None:
+    """The runs stand in the shuffled order, and only block 0 is the warm-up."""
+    plan = _plan()
+    block = await _block(FakeServer(), plan, index)
+    assert tuple(run.arm for run in block.runs) == block.order == plan.order(index)
+    assert (block.warmup, block.error, invalid_reasons(block)) == (index == 0, None, ())
+    roles = {run.arm: [agent.role for agent in run.agents] for run in block.runs}
+    assert roles == {"solo:A": ["A"], "solo:B": ["B"], "concurrent": ["A", "B"]}
+
+
+@pytest.mark.asyncio
+async def test_a_server_that_never_answers_costs_a_block_and_not_the_session() -> None:
+    """The deadline ends the block; its reason says which option and what to look at; the run so far is kept."""
+    asked = 0
+
+    async def generate(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        return await _never(request)
+
+    for deadline_s in (0.05, 0.5, 5.0):  # a busy host may need a longer one to come as far as asking
+        block = await _block(FakeServer(generate), _plan(deadline_s))
+        assert block.error is not None
+        assert f"deadline of {deadline_s:g} s (--block-deadline)" in block.error
+        assert "num_thread" in block.error
+        if asked:
+            break
+    (run,) = block.runs
+    assert run.arm == block.order[0]
+    assert {request.error for agent in run.agents for request in agent.requests} == {
+        "cancelled before its stream ended"
+    }
+
+
+@pytest.mark.asyncio
+async def test_the_arms_before_an_interrupt_are_kept_whole() -> None:
+    """A server that stops answering in the second arm leaves the first one as it was measured."""
+    plan = _plan()
+    asked, hung = 0, asyncio.Event()
+    agents_of_first = 2 if plan.order(1)[0] == "concurrent" else 1
+
+    async def generate(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        if asked <= agents_of_first:
+            return answer()
+        hung.set()
+        return await _never(request)
+
+    kept: list[Block] = []
+    async with _coordinator(FakeServer(generate)) as coordinator:
+        task = asyncio.create_task(measure_block(plan, 1, coordinator, kept.append))
+        await within(hung.wait())
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    first, second = kept[0].runs
+    assert all(agent.error is None and agent.requests[0].text == "Hello" for agent in first.agents)
+    assert {agent.error for agent in second.agents} == {"cancelled"}
+
+
+@pytest.mark.asyncio
+async def test_a_server_that_is_gone_costs_a_block_with_its_reason() -> None:
+    """A connection that cannot be opened is the block's error, in the server's name."""
+    block = await _block(FakeServer(version=httpx.ConnectError("refused")), _plan())
+    assert block.runs == ()
+    assert block.error is not None
+    assert "does not answer: ConnectError: refused" in block.error
+
+
+@pytest.mark.asyncio
+async def test_an_interrupted_block_is_handed_over_before_the_interrupt_passes() -> None:
+    """Ctrl-C loses no timing: the block is kept with its runs, then the cancellation goes on."""
+    reached = asyncio.Event()
+
+    async def generate(request: httpx.Request) -> httpx.Response:
+        reached.set()
+        return await _never(request)
+
+    kept: list[Block] = []
+    async with _coordinator(FakeServer(generate)) as coordinator:
+        task = asyncio.create_task(measure_block(_plan(), 1, coordinator, kept.append))
+        await within(reached.wait())
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await within(task)
+    (block,) = kept
+    assert (block.error, len(block.runs)) == ("interrupted", 1)
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+@pytest.mark.parametrize("generate", [good, _broken])
+@pytest.mark.asyncio
+async def test_the_collector_rests_during_a_block_and_is_as_before_after_it(was_on: bool, generate: Generate) -> None:
+    """Its pauses would land in the measured gaps; whoever had turned it off keeps it off."""
+    seen: list[bool] = []
+
+    async def watched(request: httpx.Request) -> httpx.Response:
+        seen.append(gc.isenabled())
+        return await generate(request)
+
+    try:
+        if not was_on:
+            gc.disable()
+        await _block(FakeServer(watched), _plan())
+        assert seen
+        assert not any(seen)
+        assert gc.isenabled() is was_on
+        assert gc.get_freeze_count() == 0
+    finally:
+        gc.enable()
+
+
+def test_a_block_failed_if_it_ended_early_or_an_agent_did() -> None:
+    """A good block did not."""
+    assert not failed(build_block())
+    assert failed(build_block(error="deadline"))
+
+
+@dataclass
+class Scenario:
+    """What a measured scenario did, in order."""
+
+    events: list[str] = field(default_factory=list)
+
+    async def load(self, agent: AgentPlan) -> None:
+        """Remembers a load."""
+        self.events.append(f"load {agent.role}")
+
+    def keep(self, block: Block) -> None:
+        """Remembers a block."""
+        self.events.append(f"block {block.index}")
+
+
+async def _scenario(generate: Generate, *, runs: int = 3, stop: Stop | None = None) -> list[str]:
+    seen = Scenario()
+    never: Stop = lambda _blocks: False  # noqa: E731 - the default of the tested function
+    async with _coordinator(FakeServer(generate)) as coordinator:
+        await within(
+            measure_scenario(_plan(runs=runs), coordinator, load=seen.load, keep=seen.keep, stop=stop or never)
+        )
+    return seen.events
+
+
+LOADS = ["load A", "load B"]
+
+
+@pytest.mark.asyncio
+async def test_a_scenario_loads_then_warms_up_then_measures() -> None:
+    """One load for each agent, one warm-up block, then as many as asked for."""
+    assert await _scenario(good) == [*LOADS, "block 0", "block 1", "block 2", "block 3"]
+
+
+@pytest.mark.asyncio
+async def test_two_failed_blocks_in_a_row_end_a_scenario() -> None:
+    """A server that fails every time is not asked for hours."""
+    assert await _scenario(_broken, runs=9) == [*LOADS, "block 0", "block 1"]
+
+
+def _fails_in(blocks: set[int]) -> Generate:
+    """Fails in these blocks: each good block asks four times, each failing one too."""
+    asked = 0
+
+    async def generate(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        block, asked = asked // 4, asked + 1
+        return await (_broken if block in blocks else good)(request)
+
+    return generate
+
+
+@pytest.mark.parametrize(
+    ("failing", "last"), [({0}, 5), ({1, 3, 5}, 5), ({2, 3}, 3), ({0, 1}, 1), ({4, 5}, 5)]
+)
+@pytest.mark.asyncio
+async def test_a_good_block_forgives_a_failed_one(failing: set[int], last: int) -> None:
+    """Only failures that follow each other end the scenario."""
+    events = await _scenario(_fails_in(failing), runs=5)
+    assert events == [*LOADS, *(f"block {index}" for index in range(last + 1))]
+
+
+@pytest.mark.asyncio
+async def test_a_stopping_rule_is_asked_after_each_measured_block() -> None:
+    """It sees all blocks so far, never the warm-up alone, and its True ends the scenario."""
+    seen: list[list[int]] = []
+
+    def stop(blocks: object) -> bool:
+        seen.append([block.index for block in blocks])  # type: ignore[attr-defined]
+        return len(seen) == 2
+
+    assert await _scenario(good, runs=9, stop=stop) == [*LOADS, "block 0", "block 1", "block 2"]
+    assert seen == [[0, 1], [0, 1, 2]]
+
+
+@pytest.mark.asyncio
+async def test_a_model_that_does_not_load_ends_the_scenario_before_any_block() -> None:
+    """The loader's error passes through; nothing was measured."""
+    kept: list[Block] = []
+
+    async def load(_agent: AgentPlan) -> None:
+        raise LookupError("no such model")
+
+    keep: Callable[[Block], None] = kept.append
+    async with _coordinator(FakeServer()) as coordinator:
+        with pytest.raises(LookupError):
+            await measure_scenario(_plan(), coordinator, load=load, keep=keep)
+    assert kept == []

@@ -1,0 +1,208 @@
+"""Agents together: the semaphore, the wait that it costs, and workflows that fail. Proved with events, not with sleep."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from harness.judge import metrics
+from harness.measure import AgentPlan, Clock, Coordinator, RequestSettings, bind, monotonic_ns
+from harness.records import Run
+from harness.records.session import CONCURRENT, solo_arm
+from harness.scenarios import SCENARIOS, WORKFLOWS, Ask, Workflow
+from harness.testing import FakeClock
+from tests.measure.servers import URL, FakeServer, answer, within
+
+
+async def one_call(ask: Ask) -> None:
+    """Asks once."""
+    await ask("only", "hello")
+
+
+AGENTS = tuple(AgentPlan(role, "one_call", URL, "m") for role in "AB")
+
+
+async def _run(
+    server: FakeServer,
+    *,
+    agents: tuple[AgentPlan, ...] = AGENTS,
+    slots: int = 2,
+    workflows: Mapping[str, Workflow] | None = None,
+    clock: Clock = monotonic_ns,
+) -> Run:
+    drawn = iter(f"{n:08d}" for n in range(100))
+    sink: list[Run] = []
+    async with server.client() as client:
+        coordinator = Coordinator(
+            {URL: client}, {"one_call": one_call, **(workflows or {})}, slots, lambda: next(drawn), clock
+        )
+        await within(coordinator.run(CONCURRENT, agents, sink))
+    (run,) = sink
+    return run
+
+
+@pytest.mark.asyncio
+async def test_two_slots_let_both_agents_work_at_the_same_time() -> None:
+    """Each request is answered only once both have come: one after the other would never end."""
+    both = asyncio.Barrier(2)
+
+    async def generate(_request: httpx.Request) -> httpx.Response:
+        await both.wait()
+        return answer()
+
+    run = await _run(FakeServer(generate))
+    assert [agent.error for agent in run.agents] == [None, None]
+    first, second = run.agents
+    assert first.admitted_ns < second.finished_ns
+    assert second.admitted_ns < first.finished_ns
+
+
+@pytest.mark.asyncio
+async def test_one_slot_serialises_and_its_wait_is_part_of_no_latency() -> None:
+    """The second agent waits exactly as long as the first works, beside its duration and its latencies."""
+    clock, inside = FakeClock(now_ns=50), 0
+    most = 0
+
+    async def generate(_request: httpx.Request) -> httpx.Response:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+
+        async def work() -> None:
+            nonlocal inside
+            await asyncio.sleep(0)  # lets the other agent in, if anything would
+            clock.advance(1_000_000)
+            inside -= 1
+
+        return answer(work, b'{"response": "a"}\n{"done": true}\n')
+
+    run = await _run(FakeServer(generate), slots=1, clock=clock)
+    assert most == 1
+    assert [agent.wait_ns for agent in run.agents] == [0, 1_000_000]
+    assert [agent.duration_ns for agent in run.agents] == [1_000_000, 1_000_000]
+    assert [metrics.ttft_ms(agent.requests[0]) for agent in run.agents] == [1.0, 1.0]
+    assert [metrics.end_to_end_ms(agent.requests[0]) for agent in run.agents] == [1.0, 1.0]
+    assert run.wall_ns == 2_000_000
+
+
+@pytest.mark.parametrize(("slots", "most"), [(1, 1), (2, 2), (3, 3), (9, 4)])
+@pytest.mark.asyncio
+async def test_no_more_agents_than_slots_are_inside(slots: int, most: int) -> None:
+    """Of four agents as many work together as there are slots, and never more."""
+    inside, peak = 0, 0
+    full = asyncio.Event()
+
+    async def generate(_request: httpx.Request) -> httpx.Response:
+        nonlocal inside, peak
+        inside += 1
+        peak = max(peak, inside)
+        if inside == most:
+            full.set()
+        await full.wait()
+        await asyncio.sleep(0)
+        inside -= 1
+        return answer()
+
+    agents = tuple(AgentPlan(role, "one_call", URL, "m") for role in "ABCD")
+    run = await _run(FakeServer(generate), agents=agents, slots=slots)
+    assert peak == most
+    assert [agent.role for agent in run.agents] == list("ABCD")
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.asyncio
+async def test_every_request_starts_with_its_nonce_and_has_the_agents_options(name: str) -> None:
+    """What reaches the server of a real scenario: nonce first, then the prompt; all options in the body."""
+    bodies: list[dict[str, Any]] = []
+
+    async def generate(request: httpx.Request) -> httpx.Response:
+        bodies.append(json.loads(request.content))
+        return answer()
+
+    plans = bind(SCENARIOS[name], (URL,), "m", RequestSettings(num_predict=16, seed=9, num_threads=(2,)))
+    run = await _run(FakeServer(generate), agents=plans, workflows=WORKFLOWS)
+    nonces = {request.nonce for agent in run.agents for request in agent.requests}
+    assert len(nonces) == len(bodies) == 4
+    assert {body["prompt"].split(" ")[0] for body in bodies} == nonces
+    sent = sorted((body["options"] for body in bodies), key=str)
+    assert sent == sorted((plan.options for plan in plans for _ in range(2)), key=str)
+    for body in bodies:
+        assert body["options"] | {"num_predict": 16, "seed": 9, "num_thread": 2} == body["options"]
+        assert (body["model"], body["stream"], body["keep_alive"]) == ("m", True, -1)
+
+
+class Boom(Exception):
+    """A fault of a user's workflow."""
+
+
+@pytest.mark.parametrize("fault", [Boom("bad"), KeyError("x"), TimeoutError(), asyncio.CancelledError()])
+@pytest.mark.asyncio
+async def test_a_workflow_that_raises_marks_its_agent_and_not_the_session(fault: BaseException) -> None:
+    """The other agent goes on to its end; the fault's type stands in the record."""
+
+    async def faulty(ask: Ask) -> None:
+        await ask("first", "hello")
+        raise fault
+
+    agents = (AgentPlan("A", "faulty", URL, "m"), AGENTS[1])
+    run = await _run(FakeServer(), agents=agents, workflows={"faulty": faulty})
+    first, second = run.agents
+    assert first.error is not None
+    assert type(fault).__name__ in first.error
+    assert [request.error for request in first.requests] == [None]
+    assert (second.error, len(second.requests)) == (None, 1)
+
+
+@pytest.mark.asyncio
+async def test_a_failed_request_ends_its_workflow() -> None:
+    """No later call is made, and the agent's reason names the call and the server's words."""
+
+    async def two_calls(ask: Ask) -> None:
+        await ask("first", "hello")
+        await ask("second", "hello")
+
+    async def generate(_request: httpx.Request) -> httpx.Response:
+        return answer(b'{"error": "out of memory"}', status=500)
+
+    agents = (AgentPlan("A", "two_calls", URL, "m"),)
+    run = await _run(FakeServer(generate), agents=agents, workflows={"two_calls": two_calls})
+    (agent,) = run.agents
+    assert agent.error == "request 'first' failed: HTTP 500, the server reported: out of memory"
+    assert [request.name for request in agent.requests] == ["first"]
+
+
+@pytest.mark.asyncio
+async def test_an_unknown_workflow_marks_its_agent() -> None:
+    """A misspelt key loses that agent's run only."""
+    run = await _run(FakeServer(), agents=(AgentPlan("A", "nowhere", URL, "m"), AGENTS[1]))
+    assert [agent.error is None for agent in run.agents] == [False, True]
+
+
+@pytest.mark.asyncio
+async def test_a_cancelled_run_is_kept_with_what_there_was() -> None:
+    """Of an agent inside and one that still waited, both have a record, and the cancellation passes through."""
+    reached = asyncio.Event()
+
+    async def generate(_request: httpx.Request) -> httpx.Response:
+        reached.set()
+        await asyncio.Event().wait()
+        return answer()
+
+    sink: list[Run] = []
+    async with FakeServer(generate).client() as client:
+        coordinator = Coordinator({URL: client}, {"one_call": one_call}, 1, lambda: "1", FakeClock(step_ns=1))
+        task = asyncio.create_task(coordinator.run(solo_arm("A"), AGENTS, sink))
+        await within(reached.wait())
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await within(task)
+    (run,) = sink
+    inside, waiting = run.agents
+    assert (inside.error, len(inside.requests)) == ("cancelled", 1)
+    assert (waiting.requests, waiting.duration_ns) == ((), 0)
+    assert waiting.wait_ns > 0

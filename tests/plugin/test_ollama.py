@@ -1,0 +1,79 @@
+"""The same sessions against two real ``ollama serve``; left out, with a line, where there is no ``ollama``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.records.errors import ServerError
+from harness.servers.fleet import model_in_place, open_servers, wait_ready
+from harness.servers.registry import Registry
+from harness.servers.selection import Selection, select
+from harness.store import read_journal
+from tests.plugin.conftest import QUICK
+
+pytestmark = pytest.mark.ollama
+
+STARTED = ("--server", "ollama", "--free-ports", "--model", "embedded")
+
+
+def test_a_session_on_two_started_servers_gets_every_token_it_asked_for(foreign: pytest.Pytester) -> None:
+    """Model made and created, options sent, both servers measured and gone afterwards."""
+    result = foreign.runpytest_subprocess(*STARTED, *QUICK, "--runs", "1", "--journal", "j.jsonl", "--num-thread", "1")
+    result.assert_outcomes(passed=1, deselected=1)
+    session = read_journal(foreign.path / "j.jsonl")
+    assert [server.kind for server in session.servers] == ["ollama", "ollama"]
+    requests = [r for block in session.blocks for run in block.runs for agent in run.agents for r in agent.requests]
+    assert len(requests) == 2 * 4 * 2  # blocks, agent runs a block, calls a workflow
+    assert {(r.error, r.done_reason, r.server.eval_count if r.server else None) for r in requests} == {
+        (None, "length", 4)
+    }
+
+
+def quiet(_line: str) -> None:
+    """Nobody waits here."""
+
+
+def embedded_on_ollama() -> Selection:
+    """Two started servers on free ports with the embedded model."""
+    chosen = select(server="ollama", urls=(None, None), program=None, model="embedded")
+    return Selection("ollama", chosen.reason, "embedded", program=chosen.program, ports=(0, 0), free_ports=True)
+
+
+@pytest.mark.asyncio
+async def test_runner_options_really_reach_the_server(tmp_path: Path) -> None:
+    """The server reports the context length that was asked for."""
+    selection = embedded_on_ollama()
+    async with (
+        open_servers(selection, quiet, Registry(tmp_path)) as servers,
+        model_in_place(servers, selection, quiet),
+    ):
+        await servers[0].api.load("embedded", {"num_ctx": 640, "num_thread": 1})
+        loaded = await servers[0].api.find_loaded("embedded")
+        assert loaded is not None
+        assert loaded.context_length == 640
+
+
+@pytest.mark.asyncio
+@pytest.mark.skipif(sys.platform != "linux", reason="reads process groups")
+async def test_the_runner_that_a_killed_server_orphans_is_ended_too(tmp_path: Path) -> None:
+    """SIGKILL of ``ollama serve`` leaves its runner with its memory; the end of the session does not."""
+    selection = embedded_on_ollama()
+    async with (
+        open_servers(selection, quiet, Registry(tmp_path)) as servers,
+        model_in_place(servers, selection, quiet),
+    ):
+        await servers[0].api.load("embedded", {"num_ctx": 512, "num_thread": 1})
+        process = servers[0].process
+        assert process is not None
+        runners = psutil.Process(process.pid).children(recursive=True)
+        assert runners
+        os.kill(process.pid, signal.SIGKILL)
+        with pytest.raises(ServerError, match="ended with exit code -9"):
+            await wait_ready(servers[0].api, process)
+    assert not any(runner.is_running() and runner.status() != psutil.STATUS_ZOMBIE for runner in runners)

@@ -1,0 +1,194 @@
+"""Which servers are measured: decided from the options, in a fixed order, with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from harness.records.errors import ConfigurationError
+from harness.servers.selection import DEFAULT_PORTS, Selection, checked_url, parse_pins, parse_ports, select
+
+Which = Callable[[str], str | None]
+URLS = ("http://one:1", "http://two:2")
+NO_URLS = (None, None)
+
+
+def _installed(name: str) -> str:
+    return f"/bin/{name}"
+
+
+def _missing(_name: str) -> None:
+    return None
+
+
+def _select(
+    *,
+    server: str | None = None,
+    urls: tuple[str | None, ...] = NO_URLS,
+    program: str | None = None,
+    model: str | None = None,
+    which: Which = _missing,
+) -> Selection:
+    return select(server=server, urls=urls, program=program, model=model, which=which)
+
+
+@pytest.mark.parametrize(
+    ("server", "urls", "which", "kind", "reason"),
+    [
+        (None, NO_URLS, _missing, "embedded", "no URLs given, no `ollama` on PATH"),
+        (None, NO_URLS, _installed, "ollama", "`ollama` is on PATH"),
+        (None, URLS, _installed, "connect", "URLs given"),
+        (None, URLS, _missing, "connect", "URLs given"),
+        ("embedded", NO_URLS, _installed, "embedded", "--server embedded"),
+        ("ollama", NO_URLS, _installed, "ollama", "--server ollama"),
+        ("connect", URLS, _missing, "connect", "URLs given"),
+        ("connect", NO_URLS, _installed, "connect", "--server connect, Ollama's usual ports"),
+    ],
+)
+def test_urls_come_before_a_program_and_that_before_the_embedded_engine(
+    server: str | None, urls: tuple[str | None, ...], which: Which, kind: str, reason: str
+) -> None:
+    """The kind can be forced, and the reason is told in words."""
+    found = _select(server=server, urls=urls, which=which)
+    assert (found.kind, found.reason) == (kind, reason)
+
+
+def test_connecting_needs_no_program_and_no_ports() -> None:
+    """Foreign servers are only named."""
+    found = _select(urls=URLS)
+    assert (found.urls, found.program, found.ports, found.model) == (URLS, None, (), "gemma3:latest")
+    assert _select(server="connect").urls == ("http://127.0.0.1:11434", "http://127.0.0.1:11435")
+
+
+def test_a_program_is_started_on_the_usual_ports() -> None:
+    """The one on PATH, or the one that was given."""
+    assert _select(which=_installed).program == "/bin/ollama"
+    given = _select(program="mine", which=_installed)
+    assert (given.program, given.ports, given.reason) == ("/bin/mine", DEFAULT_PORTS, "--ollama-bin given")
+
+
+@pytest.mark.parametrize(
+    ("server", "urls", "which", "model", "chosen"),
+    [
+        (None, NO_URLS, _installed, None, "gemma3:latest"),
+        (None, NO_URLS, _installed, "tiny", "tiny"),
+        (None, NO_URLS, _installed, "embedded", "embedded"),
+        (None, URLS, _missing, "tiny", "tiny"),
+        (None, NO_URLS, _missing, None, "embedded"),
+        (None, NO_URLS, _missing, "embedded:latest", "embedded"),
+    ],
+)
+def test_the_model_is_the_one_asked_for_or_the_kinds_own(
+    server: str | None, urls: tuple[str | None, ...], which: Which, model: str | None, chosen: str
+) -> None:
+    """The embedded engine has one model only."""
+    assert _select(server=server, urls=urls, which=which, model=model).model == chosen
+
+
+@pytest.mark.parametrize(
+    ("server", "urls", "program", "model", "words"),
+    [
+        ("vllm", NO_URLS, None, None, "choose one of ollama, embedded, connect"),
+        ("ollama", URLS, None, None, "leave the agents' URLs out"),
+        ("embedded", URLS, None, None, "leave the agents' URLs out"),
+        (None, ("http://one:1", None), None, None, "give both"),
+        (None, NO_URLS, "/no/such", None, "is not a program"),
+        ("ollama", NO_URLS, None, None, "or use --server embedded"),
+        (None, NO_URLS, None, "gemma3", "only has the model `embedded`"),
+    ],
+)
+def test_contradictions_are_refused_with_a_way_out(
+    server: str | None, urls: tuple[str | None, ...], program: str | None, model: str | None, words: str
+) -> None:
+    """Nothing is started on a guess."""
+    with pytest.raises(ConfigurationError, match=words):
+        _select(server=server, urls=urls, program=program, model=model)
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("http://127.0.0.1:11434", "http://127.0.0.1:11434"),
+        (" http://host:1/ ", "http://host:1"),
+        ("https://host", "https://host"),
+        ("http://[::1]:11434/", "http://[::1]:11434"),
+        ("http://proxy:80/ollama/", "http://proxy:80/ollama"),
+    ],
+)
+def test_a_servers_url_is_taken_without_its_last_slash(text: str, url: str) -> None:
+    """Host and port, https without a port, IPv6, and a path of a proxy."""
+    assert checked_url(text, "--url") == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "host:11434",
+        "127.0.0.1:11434",
+        "ftp://host:1",
+        "http://",
+        "http://:11434",
+        "http://host:0",
+        "http://host:99999",
+        "http://host:port",
+        "http://[::1",
+        "http://host:1/?a=b",
+        "http://host:1/#a",
+    ],
+)
+def test_what_is_no_servers_url_is_refused_with_an_example(text: str) -> None:
+    """One line with the option, what was given and what to write."""
+    with pytest.raises(ConfigurationError, match="is not a server's URL: write for example http://") as raised:
+        checked_url(text, "--url")
+    assert str(raised.value).startswith(f"--url {text!r}")
+
+
+def test_a_url_without_a_port_is_taken_for_a_slip() -> None:
+    """Plain http would mean port 80, where no Ollama is."""
+    with pytest.raises(ConfigurationError, match="has no port .*write http://host:11434"):
+        checked_url("http://host/", "--url")
+
+
+@pytest.mark.parametrize(
+    ("text", "ports"), [("1,2", (1, 2)), ("11434, 65535", (11434, 65535)), ("1,2,3", (1, 2, 3))]
+)
+def test_ports_are_read(text: str, ports: tuple[int, ...]) -> None:
+    """Two or more."""
+    assert parse_ports(text) == ports
+
+
+@pytest.mark.parametrize("text", ["", "1", "1,1", "0,1", "1,65536", "-1,2", "a,b", "1,,2", "1;2"])
+def test_bad_ports_are_refused_with_an_example(text: str) -> None:
+    """Too few, twice the same, out of range, not numbers."""
+    with pytest.raises(ConfigurationError, match="write two different port numbers, for example"):
+        parse_ports(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "pins"),
+    [("0,1", ((0,), (1,))), ("0,0", ((0,), (0,))), ("0-1,2-3", ((0, 1), (2, 3))), (" 0 , 1-3", ((0,), (1, 2, 3)))],
+)
+def test_pins_are_cpus_or_ranges(text: str, pins: tuple[tuple[int, ...], ...]) -> None:
+    """One for each server; both may share one."""
+    assert parse_pins(text, frozenset(range(4))) == pins
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "write a CPU or a range"),
+        ("a,b", "write a CPU or a range"),
+        ("0-", "write a CPU or a range"),
+        ("-1,0", "write a CPU or a range"),
+        ("3-1,0", "write a CPU or a range"),
+        ("0,4", "may only use the CPUs 0,1,2,3"),
+        ("0", "for each of the two servers"),
+        ("0,1,2", "for each of the two servers"),
+    ],
+)
+def test_bad_pins_are_refused_with_a_reason(text: str, words: str) -> None:
+    """Not numbers, not ours, not one for each server."""
+    with pytest.raises(ConfigurationError, match=words):
+        parse_pins(text, frozenset(range(4)))
