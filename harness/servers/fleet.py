@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import platformdirs
 
 from harness.records import ServerInfo
 from harness.records.errors import ModelError, PortInUseError, ProtocolError, ServerError
 from harness.servers.api import OllamaApi
-from harness.servers.embedded.model import ensure_model
+from harness.servers.embedded.model import default_cache_dir, ensure_model
 from harness.servers.process import ProcessSpec, ServerProcess
 from harness.servers.registry import Registry, default_folder
 from harness.servers.selection import EMBEDDED_MODEL, Selection
@@ -55,11 +54,6 @@ class Server:
         """Raises a ServerError with the last log lines if it is ours and has ended."""
         if self.process is not None and self.process.exit_code is not None:
             raise self.process.died()
-
-
-def cache_folder() -> Path:
-    """Where the embedded model and the models of our own Ollama servers are kept."""
-    return platformdirs.user_cache_path("ollama-concurrency-harness")
 
 
 def is_embedded_model(model: str) -> bool:
@@ -112,7 +106,7 @@ def _ollama_environment(port: int, model: str) -> dict[str, str]:
         "OLLAMA_NO_CLOUD": "1",
     }
     if is_embedded_model(model):  # the user's own store is not the place for our test model
-        environment["OLLAMA_MODELS"] = str(cache_folder() / "ollama-models")
+        environment["OLLAMA_MODELS"] = str(default_cache_dir() / "ollama-models")
     return environment
 
 
@@ -124,8 +118,7 @@ def _process_spec(selection: Selection, position: int, port: int, logs: Path) ->
         serve = (str(selection.program), "serve")
         environment = _ollama_environment(port, selection.model)
         return ProcessSpec(f"ollama serve on {url}", url, serve, environment, log, cpus)
-    here = ("--port", str(port), "--cache-dir", str(cache_folder()), "--with-parent")
-    serve_embedded = (sys.executable, "-m", "harness", "serve", *here)
+    serve_embedded = (sys.executable, "-m", "harness", "serve", "--port", str(port), "--with-parent")
     return ProcessSpec(f"embedded server on {url}", url, serve_embedded, dict(os.environ), log, cpus)
 
 
@@ -173,7 +166,7 @@ async def open_servers(
             servers = [await _connect(url, stack) for url in selection.urls]
         else:
             if is_embedded_model(selection.model):
-                await asyncio.to_thread(ensure_model, cache_folder())
+                await asyncio.to_thread(ensure_model, default_cache_dir())
             logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-logs-")))
             servers = [
                 await _start(selection, position, port, logs, registry, stack)
@@ -233,7 +226,7 @@ async def _ensure_model(server: Server, selection: Selection, say: Say) -> None:
         return
     if is_embedded_model(model):
         say(f"{server.url}: creating the model `{EMBEDDED_MODEL}` there")
-        await server.api.create(model, await asyncio.to_thread(ensure_model, cache_folder()))
+        await server.api.create(model, await asyncio.to_thread(ensure_model, default_cache_dir()))
     elif selection.pull:
         await server.api.pull(model, say)
     else:

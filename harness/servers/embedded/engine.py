@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
+import psutil
 
 from harness.records.errors import ServerError
 from harness.servers.embedded.options import SamplingOptions
@@ -28,6 +29,7 @@ MAX_BATCH = 64
 MIN_BATCH = 8  # below two the engine aborts the process
 TOKENIZE_TIMEOUT_S = 30.0
 _INT32_MAX = 2**31 - 1
+_MAX_SOCKET_PATH = 100  # the system allows 103 bytes on macOS, 107 on Linux
 
 
 class EngineError(Exception):
@@ -117,7 +119,7 @@ class Engine:
         prepare()
         self.settings = settings
         self._key = secrets.token_hex(16)
-        self._private = Path(tempfile.mkdtemp(prefix="harness-"))
+        self._private = _private_directory()
         self._socket = self._private / "engine.sock"
         try:
             self._server: _Server | None = _start(path, settings, self._socket, self._key)
@@ -189,6 +191,18 @@ class Engine:
             raise EngineError(f"failed to tokenize: {answer}")
         tokens: list[int] = answer["tokens"]
         return tokens
+
+
+def _private_directory() -> Path:
+    """A new directory for the engine's socket; those of processes that were killed are removed."""
+    base = tempfile.gettempdir()
+    if len(base) > _MAX_SOCKET_PATH - len("/harness-engine-4194304-12345678/engine.sock"):
+        base = "/tmp"  # noqa: S108 - the name of a socket must be short, and mkdtemp makes it private
+    for stale in Path(base).glob("harness-engine-*-*"):
+        process = stale.name.split("-")[2]
+        if process.isdecimal() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(stale, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"harness-engine-{os.getpid()}-", dir=base))
 
 
 class _UnixConnection(http.client.HTTPConnection):

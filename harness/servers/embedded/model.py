@@ -23,6 +23,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 import numpy.typing as npt
+import platformdirs
 
 from harness.records.errors import ConfigurationError
 from harness.servers.embedded.words import BYTE_COUNT, SPECIAL, Piece, pieces
@@ -57,6 +58,11 @@ SHAPES = {
         Shape("light", 256, 2, 768, 4, 2, "Q4_0"),
     )
 }
+
+
+def default_cache_dir() -> Path:
+    """Where models are kept between runs: the user's cache folder."""
+    return platformdirs.user_cache_path("ollama-concurrency-harness")
 
 
 def ensure_model(cache_dir: Path, shape: Shape = SHAPES["standard"]) -> Path:

@@ -16,14 +16,13 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-import platformdirs
 import uvicorn
 
 from harness.records.errors import ConfigurationError, PortInUseError
 from harness.servers.embedded import engine
 from harness.servers.embedded.app import build_app
 from harness.servers.embedded.catalog import read_model
-from harness.servers.embedded.model import SHAPES, ensure_model
+from harness.servers.embedded.model import SHAPES, default_cache_dir, ensure_model
 from harness.servers.embedded.runner import Runner
 
 log = logging.getLogger(__name__)
@@ -31,11 +30,6 @@ log = logging.getLogger(__name__)
 PARENT_POLL_S = 0.5
 SHUTDOWN_S = 2.0
 _PR_SET_PDEATHSIG = 1
-
-
-def default_cache_dir() -> Path:
-    """Where the embedded model is kept between runs."""
-    return Path(platformdirs.user_cache_dir("ollama-concurrency-harness")) / "models"
 
 
 def serve(
@@ -74,6 +68,7 @@ def serve(
         log_config=None,
         log_level="critical",
         server_header=False,
+        timeout_keep_alive=3600,  # Ollama closes no idle connection, and a measured request must not open one
         timeout_graceful_shutdown=int(SHUTDOWN_S),
     )
     _on_stop(_ignore)  # from here on the server handles it, and raises it again when it has ended
