@@ -100,14 +100,14 @@ class BlockFigures:
 
 def invalid_reasons(block: Block) -> tuple[str, ...]:
     """Why a block cannot be judged, in words; empty for a valid one."""
-    reasons = [block.error] if block.error else []
+    if block.error:  # what its agents say then only follows from it
+        return (block.error,)
     missing = [arm for arm in block.order if block.run(arm) is None]
-    if missing:
-        reasons.append(f"not run: {', '.join(missing)}")
+    reasons = [f"not run: {', '.join(missing)}"] if missing else []
     for run in block.runs:
         for agent in run.agents:
             reason = _spoilt(agent)
-            if reason and reason != block.error:
+            if reason:
                 reasons.append(f"{agent.role} in {run.arm}: {reason}")
     return tuple(reasons) or _differing_counts(block)
 

@@ -93,8 +93,9 @@ def judge_scenario(
 
     A scenario that ended while it warmed up is INVALID for the warm-up block's reasons.
     """
-    measured = [block for block in blocks if not block.warmup] or blocks  # a scenario may die warming up
-    invalid = {block.index: reasons for block in measured if (reasons := invalid_reasons(block))}
+    measured = [block for block in blocks if not block.warmup]
+    # A scenario may die while it warms up: then that block's reasons are all there is to tell.
+    invalid = {block.index: reasons for block in measured or blocks if (reasons := invalid_reasons(block))}
     valid = tuple(block_figures(block) for block in measured if block.index not in invalid)
     fired = {block.index: found for block in valid if (found := symptoms(block, rules))}
     if len(valid) <= len(invalid):

@@ -174,6 +174,8 @@ async def open_session(settings: Settings, root: Path, say: Say) -> AsyncIterato
         await stack.enter_async_context(model_in_place(servers, selection, say))
         infos = await _probe(servers, settings)
         profile = settings.profile or profile_of(infos, selection.model)
+        for scenario in settings.scenarios:  # a table without this profile is found now, not after the measuring
+            settings.thresholds.limits(profile, scenario.name)
         threads, reason = num_threads(settings, infos)
         requests = RequestSettings(settings.num_predict or PROFILES[profile].num_predict, settings.seed, threads)
         agents = max(len(scenario.agents) for scenario in settings.scenarios)

@@ -45,7 +45,7 @@ def log_tail(path: Path, lines: int = LOG_LINES) -> str:
     except OSError:
         return ""
     tail = text.splitlines()[-lines:]
-    return "\n".join([f"last lines of {path}:", *(f"  {line}" for line in tail)]) if tail else ""
+    return "\n".join(["last lines of its log:", *(f"  {line}" for line in tail)]) if tail else ""
 
 
 class ServerProcess:
