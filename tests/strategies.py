@@ -60,7 +60,9 @@ BLOCKS = st.builds(
 DURATION = st.integers(1, 10**12)
 DURATION_LISTS = st.lists(DURATION, min_size=1, max_size=6)
 
-_ODD_LINES = st.sampled_from([b"\n", b" \n", b'{"error": "boom"}\n', b"not JSON\n", b"[]\n", b'{"response": 1}\n', b"\xff\n"])
+_ODD_LINES = st.sampled_from(
+    [b"\n", b" \n", b'{"error": "boom"}\n', b"not JSON\n", b"[]\n", b'{"response": 1}\n', b"\xff\n"]
+)
 STREAMS = st.builds(
     lambda lines, rest: b"".join(lines) + rest,
     st.lists(st.text(max_size=6).map(text_line) | st.just(done_line()) | _ODD_LINES, max_size=8),

@@ -16,7 +16,7 @@ LIMIT = 300
 
 
 def test_imports_keep_to_the_contracts() -> None:
-    """Doors, tell, do, know: every contract of pyproject.toml is kept. A process of its own: the linter sets up logging."""
+    """Doors, tell, do, know: every contract is kept. In a process of its own, because the linter sets up logging."""
     command = [sys.executable, "-c", LINT, "--no-cache", "--no-logo"]
     checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr

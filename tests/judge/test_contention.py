@@ -11,14 +11,16 @@ OFF = ContentionRules(ttft_s=1e9, throughput_drop_pct=100.0, efficiency_pct=0.0)
 
 
 def _rules(**limits: float) -> ContentionRules:
-    values = {"ttft_s": OFF.ttft_s, "throughput_drop_pct": OFF.throughput_drop_pct, "efficiency_pct": OFF.efficiency_pct}
+    values = {
+        "ttft_s": OFF.ttft_s,
+        "throughput_drop_pct": OFF.throughput_drop_pct,
+        "efficiency_pct": OFF.efficiency_pct,
+    }
     return ContentionRules(**{**values, **limits})
 
 
 def _figures(together_ms: float = 1000.0, ttft_ms: float = 100.0) -> BlockFigures:
-    return block_figures(
-        build_block({"A": 1000, "B": 1000}, {"A": together_ms, "B": 1000}, concurrent_ttft_ms=ttft_ms)
-    )
+    return block_figures(build_block({"A": 1000, "B": 1000}, {"A": together_ms, "B": 1000}, concurrent_ttft_ms=ttft_ms))
 
 
 def test_the_guides_limits_are_the_defaults() -> None:

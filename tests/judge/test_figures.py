@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judge import block_figures, invalid_reasons
-from harness.records import AgentRun, Block, Run
+from harness.judge import block_figures, invalid_reasons, metrics
+from harness.judge.figures import mean_arm
+from harness.records import AgentRun, Block, Run, ServerDurations
 from harness.records.session import CONCURRENT, solo_arm
 from harness.testing import build_agent_run, build_block, build_request, build_run
 from tests.strategies import DURATION
@@ -110,9 +111,7 @@ def _failed_and_survived(agent: AgentRun) -> AgentRun:
         (_failed_and_survived, "ReadError"),
     ],
 )
-def test_a_block_with_a_spoilt_arm_is_invalid(
-    arm: str, change: Callable[[AgentRun], AgentRun], words: str
-) -> None:
+def test_a_block_with_a_spoilt_arm_is_invalid(arm: str, change: Callable[[AgentRun], AgentRun], words: str) -> None:
     """Whichever arm is at fault, the reason names the agent, and no figures can be had."""
     block = changed(build_block(), arm, "A", change)
     reasons = "; ".join(invalid_reasons(block))
@@ -154,9 +153,7 @@ def test_token_counts_are_compared_request_by_request() -> None:
 def test_the_order_of_arms_changes_no_figure(order: list[int], first: int, second: int) -> None:
     """A block's figures are those of its arms, in whatever order they were run."""
     block = build_block({"A": first / 1e3, "B": second / 1e3})
-    turned = replace(
-        block, runs=tuple(block.runs[i] for i in order), order=tuple(block.order[i] for i in order)
-    )
+    turned = replace(block, runs=tuple(block.runs[i] for i in order), order=tuple(block.order[i] for i in order))
     assert block_figures(turned) == block_figures(block)
 
 
@@ -170,3 +167,47 @@ def test_the_order_of_agents_changes_no_ratio_of_a_block(agents: list[tuple[int,
     )
     for metric in ("guide_speedup", "guide_efficiency_pct", "measured_speedup", "measured_efficiency_pct"):
         assert getattr(one, metric) == pytest.approx(getattr(other, metric), rel=1e-12)
+
+
+def test_an_arms_figures_come_from_its_own_records() -> None:
+    """Ten tokens from 100 to 1000 ms: gaps of 100 ms, and the server's own durations beside them."""
+    arm = block_figures(build_block()).agents[0].solo
+    assert (arm.ttft_ms, arm.end_to_end_ms, arm.tpot_ms) == (100.0, 1000.0, 100.0)
+    assert arm.itl_p50_ms == pytest.approx(100.0)
+    assert arm.itl_p99_ms == pytest.approx(100.0)
+    assert (arm.tokens, arm.tok_s, arm.decode_tok_s) == (10, 10.0, 10.0)
+    assert (arm.load_ms, arm.queue_ms, arm.prompt_ms, arm.eval_ms) == (0.0, 0.0, 100.0, 900.0)
+
+
+def test_quantiles_of_gaps_are_over_all_gaps_and_not_over_means() -> None:
+    """One stall among many gaps stays visible in the 99th percentile."""
+    smooth = build_request(tokens=100, ttft_ms=0, duration_ms=990)
+    stall = replace(smooth, token_ns=(*smooth.token_ns[:50], *(ns + 500_000_000 for ns in smooth.token_ns[50:])))
+    block = build_block()
+    for arm in (solo_arm("A"), CONCURRENT):
+        block = changed(block, arm, "A", lambda agent: replace(agent, requests=(smooth, stall)))
+    figures = block_figures(block).agents[0].solo
+    assert figures.itl_p50_ms == pytest.approx(10.0)
+    assert figures.itl_p99_ms is not None
+    assert metrics.inter_token_latencies_ms(stall)[49] == pytest.approx(510.0)
+    assert 10.0 <= figures.itl_p99_ms < 510.0
+
+
+def test_what_the_records_do_not_tell_is_none() -> None:
+    """One token gives no gap, a server without figures no share of its time; a mean leaves these out."""
+    bare = replace(build_request(tokens=1), server=None)
+    block = build_block()
+    for arm in (solo_arm("A"), CONCURRENT):
+        block = changed(block, arm, "A", lambda agent: replace(agent, requests=(bare,)))
+    arm_figures = block_figures(block).agents[0].solo
+    silent = ("tpot_ms", "itl_p50_ms", "itl_p99_ms", "decode_tok_s", "load_ms", "queue_ms", "prompt_ms", "eval_ms")
+    assert {getattr(arm_figures, name) for name in silent} == {None}
+    other = block_figures(build_block()).agents[0].solo
+    assert mean_arm([arm_figures, other]).eval_ms == other.eval_ms
+    assert mean_arm([arm_figures]).eval_ms is None
+
+
+def test_the_wait_for_a_slot_is_what_the_servers_total_leaves() -> None:
+    """Total 1000 ms less load 100, prompt 200 and eval 300."""
+    server = ServerDurations(1_000_000_000, 100_000_000, 200_000_000, 300_000_000, 5, 10)
+    assert metrics.queue_ns(server) == 400_000_000

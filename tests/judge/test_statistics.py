@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.judge import mean_estimate, share_estimate
+from harness.judge.statistics import quantile
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=8)
 
@@ -53,7 +54,8 @@ def test_the_order_of_the_blocks_does_not_matter(lists: tuple[list[float], list[
 
 
 @pytest.mark.parametrize(
-    ("hits", "n", "low", "high"), [(0, 5, 0.0, 0.5218), (5, 5, 0.4782, 1.0), (1, 5, 0.0051, 0.7164), (0, 50, 0.0, 0.0711)]
+    ("hits", "n", "low", "high"),
+    [(0, 5, 0.0, 0.5218), (5, 5, 0.4782, 1.0), (1, 5, 0.0051, 0.7164), (0, 50, 0.0, 0.0711)],
 )
 def test_a_share_has_its_exact_interval(hits: int, n: int, low: float, high: float) -> None:
     """Clopper and Pearson's figures: five clean blocks leave a rate of 52 % possible."""
@@ -75,3 +77,18 @@ def test_a_share_lies_in_its_interval_and_mirrors(trial: tuple[int, int]) -> Non
     assert 0 <= estimate.low <= estimate.point <= estimate.high <= 1
     assert estimate.low < estimate.high
     assert estimate.low == pytest.approx(1 - mirrored.high, abs=1e-9)
+
+
+@pytest.mark.parametrize(("share", "value"), [(0.0, 1.0), (0.5, 2.5), (0.99, 3.97), (1.0, 4.0)])
+def test_a_quantile_lies_between_its_neighbours(share: float, value: float) -> None:
+    """Four values in any order, interpolated."""
+    assert quantile([4.0, 1.0, 3.0, 2.0], share) == pytest.approx(value)
+
+
+@given(VALUES, st.floats(0, 1), st.floats(0, 1))
+def test_quantiles_rise_with_their_share_and_stay_inside(values: list[float], first: float, second: float) -> None:
+    """Never beyond the smallest and the largest value."""
+    low, high = (quantile(values, share) for share in sorted((first, second)))
+    slack = 1e-9 * max(map(abs, values))
+    assert min(values) - slack <= low <= high + slack
+    assert high <= max(values) + slack

@@ -59,9 +59,7 @@ class FakeServer:
     """
 
     generate: Generate = good
-    version: httpx.Response | Exception = field(
-        default_factory=lambda: httpx.Response(200, json={"version": "0.0.0"})
-    )
+    version: httpx.Response | Exception = field(default_factory=lambda: httpx.Response(200, json={"version": "0.0.0"}))
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx.AsyncClient]:

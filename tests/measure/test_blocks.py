@@ -213,6 +213,16 @@ async def test_two_failed_blocks_in_a_row_end_a_scenario() -> None:
     assert await _scenario(_broken, runs=9) == [*LOADS, "block 0", "block 1"]
 
 
+@pytest.mark.asyncio
+async def test_a_warm_up_that_could_not_be_run_ends_the_scenario_at_once() -> None:
+    """No server, or one too slow for the deadline: a second try would cost as much and show as little."""
+    seen, gone = Scenario(), FakeServer(version=httpx.ConnectError("refused"))
+    async with _coordinator(gone) as coordinator:
+        blocks = await within(measure_scenario(_plan(), coordinator, load=seen.load, keep=seen.keep))
+    assert seen.events == [*LOADS, "block 0"]
+    assert [block.index for block in blocks] == [0]
+
+
 def _fails_in(blocks: set[int]) -> Generate:
     """Fails in these blocks: each good block asks four times, each failing one too."""
     asked = 0
@@ -225,9 +235,7 @@ def _fails_in(blocks: set[int]) -> Generate:
     return generate
 
 
-@pytest.mark.parametrize(
-    ("failing", "last"), [({0}, 5), ({1, 3, 5}, 5), ({2, 3}, 3), ({0, 1}, 1), ({4, 5}, 5)]
-)
+@pytest.mark.parametrize(("failing", "last"), [({0}, 5), ({1, 3, 5}, 5), ({2, 3}, 3), ({0, 1}, 1), ({4, 5}, 5)])
 @pytest.mark.asyncio
 async def test_a_good_block_forgives_a_failed_one(failing: set[int], last: int) -> None:
     """Only failures that follow each other end the scenario."""

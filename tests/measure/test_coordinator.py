@@ -1,4 +1,4 @@
-"""Agents together: the semaphore, the wait that it costs, and workflows that fail. Proved with events, not with sleep."""
+"""Agents together: the semaphore, the wait that it costs, and workflows that fail; proved with events."""
 
 from __future__ import annotations
 
@@ -136,11 +136,11 @@ async def test_every_request_starts_with_its_nonce_and_has_the_agents_options(na
         assert (body["model"], body["stream"], body["keep_alive"]) == ("m", True, -1)
 
 
-class Boom(Exception):
+class WorkflowError(Exception):
     """A fault of a user's workflow."""
 
 
-@pytest.mark.parametrize("fault", [Boom("bad"), KeyError("x"), TimeoutError(), asyncio.CancelledError()])
+@pytest.mark.parametrize("fault", [WorkflowError("bad"), KeyError("x"), TimeoutError(), asyncio.CancelledError()])
 @pytest.mark.asyncio
 async def test_a_workflow_that_raises_marks_its_agent_and_not_the_session(fault: BaseException) -> None:
     """The other agent goes on to its end; the fault's type stands in the record."""

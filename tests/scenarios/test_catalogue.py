@@ -25,9 +25,7 @@ TUNED = {"top_p": 0.9, "top_k": 40, "repeat_penalty": 1.1}
         ),
     ],
 )
-def test_each_scenario_sends_the_guides_options(
-    name: str, first: dict[str, float], second: dict[str, float]
-) -> None:
+def test_each_scenario_sends_the_guides_options(name: str, first: dict[str, float], second: dict[str, float]) -> None:
     """The DataCollector and the Insight agent of each scenario, option by option."""
     agents = SCENARIOS[name].agents
     assert [agent.role for agent in agents] == ["DataCollector", "Insight"]

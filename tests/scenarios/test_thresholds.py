@@ -138,7 +138,10 @@ def test_a_bad_override_says_what_to_write(text: str, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("limit", "text"),
-    [(Limit("measured_speedup", 1.0), "measured_speedup >= 1"), (Limit("contention_rate", 0.06), "contention_rate <= 0.06")],
+    [
+        (Limit("measured_speedup", 1.0), "measured_speedup >= 1"),
+        (Limit("contention_rate", 0.06), "contention_rate <= 0.06"),
+    ],
 )
 def test_a_limit_reads_as_it_is_meant(limit: Limit, text: str) -> None:
     """Efficiencies have a lower limit, the contention rate an upper one."""

@@ -147,13 +147,11 @@ def test_what_is_no_servers_url_is_refused_with_an_example(text: str) -> None:
 
 def test_a_url_without_a_port_is_taken_for_a_slip() -> None:
     """Plain http would mean port 80, where no Ollama is."""
-    with pytest.raises(ConfigurationError, match="has no port .*write http://host:11434"):
+    with pytest.raises(ConfigurationError, match=r"has no port .*write http://host:11434"):
         checked_url("http://host/", "--url")
 
 
-@pytest.mark.parametrize(
-    ("text", "ports"), [("1,2", (1, 2)), ("11434, 65535", (11434, 65535)), ("1,2,3", (1, 2, 3))]
-)
+@pytest.mark.parametrize(("text", "ports"), [("1,2", (1, 2)), ("11434, 65535", (11434, 65535)), ("1,2,3", (1, 2, 3))])
 def test_ports_are_read(text: str, ports: tuple[int, ...]) -> None:
     """Two or more."""
     assert parse_ports(text) == ports

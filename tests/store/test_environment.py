@@ -56,9 +56,7 @@ def test_gpus_are_those_that_the_driver_names(
     assert len(read_environment(ANCHOR, 1).gpus) == gpus
 
 
-def test_without_cpuinfo_the_machines_name_stands_for_the_cpu(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_cpuinfo_the_machines_name_stands_for_the_cpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Other systems than Linux have no /proc."""
     monkeypatch.setattr(environment, "Path", lambda _path: tmp_path / "nowhere")
     assert read_environment(ANCHOR, 1).cpu

@@ -54,9 +54,7 @@ def whole(scratch: Path) -> bytes:
 
 
 @given(st.integers(0, 10**6))
-def test_a_journal_cut_at_any_byte_is_read_up_to_its_last_whole_block(
-    whole: bytes, scratch: Path, place: int
-) -> None:
+def test_a_journal_cut_at_any_byte_is_read_up_to_its_last_whole_block(whole: bytes, scratch: Path, place: int) -> None:
     """A crash costs at most the block that it cut; without a whole head it is no journal."""
     kept = whole[: place % (len(whole) + 1)]
     scratch.write_bytes(kept)
@@ -102,9 +100,7 @@ def test_a_folder_that_cannot_be_written_is_a_journal_error(tmp_path: Path) -> N
         Journal(tmp_path / "file" / "journal.jsonl", build_session())
 
 
-def test_a_full_disk_is_a_journal_error_that_names_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_a_journal_error_that_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the system raises while a block is written does not leave this room as it is."""
 
     def full(_descriptor: int) -> None:
@@ -149,7 +145,9 @@ def test_what_is_no_journal_is_refused_with_its_name(tmp_path: Path, text: str, 
     assert str(path) in str(raised.value)
 
 
-@pytest.mark.parametrize("line", [b"{broken\n", b'{"type": "block", "block": {"index": "x"}}\n', b'{"type": "block"}\n'])
+@pytest.mark.parametrize(
+    "line", [b"{broken\n", b'{"type": "block", "block": {"index": "x"}}\n', b'{"type": "block"}\n']
+)
 def test_damage_in_the_middle_is_not_passed_over(tmp_path: Path, whole: bytes, line: bytes) -> None:
     """Only the last line may be cut: a bad one before it is an error with its number."""
     head, first, second, _ = whole.split(b"\n")

@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -17,20 +19,27 @@ from tests.servers.embedded.conftest import DEADLINE_S, started, wait_until
 SERVE = [sys.executable, "-m", "harness", "serve"]
 
 
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A temporary directory of the servers' own, with a name short enough for a socket in it."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        monkeypatch.setenv("TMPDIR", name)
+        yield Path(name)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_in_the_middle_of_a_stream(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    cache: Path, tmp_path: Path, temporary: Path, number: signal.Signals
 ) -> None:
     """Status 0, a stream cut without its last chunk, nothing left in the temporary directory."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with started(cache, tmp_path / "log") as server, server.stream() as lines:
         next(lines)
-        assert list(tmp_path.glob("harness-*"))
+        assert list(temporary.glob("harness-*"))
         server.process.send_signal(number)
         with pytest.raises(httpx.RemoteProtocolError):
             list(lines)
         assert server.process.wait(DEADLINE_S) == 0
-        assert not list(tmp_path.glob("harness-*"))
+        assert not list(temporary.glob("harness-*"))
 
 
 def test_a_port_in_use_is_one_clear_line() -> None:
@@ -74,3 +83,17 @@ def test_it_ends_with_its_parent(cache: Path, tmp_path: Path) -> None:
         finally:
             if server.is_running():
                 server.kill()
+
+
+def test_what_a_killed_server_left_behind_is_removed(cache: Path, tmp_path: Path, temporary: Path) -> None:
+    """A directory whose process is gone goes with the next load; one of a living process stays."""
+    with started(cache, tmp_path / "log") as killed:
+        killed.generate(prompt="")
+        (left,) = temporary.glob("harness-engine-*")
+        killed.process.kill()
+        killed.process.wait(DEADLINE_S)
+    with started(cache, tmp_path / "log") as first, started(cache, tmp_path / "log2") as second:
+        first.generate(prompt="")
+        assert not left.exists()
+        second.generate(prompt="")
+        assert len(list(temporary.glob("harness-engine-*"))) == 2

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -64,11 +65,19 @@ def test_an_empty_prompt_loads_and_keep_alive_zero_unloads(server: Server) -> No
     wait_until(lambda: not server.running(), "the model is unloaded")
 
 
-@pytest.mark.parametrize("temperature", [0, 0.8, 1.0, 2.0])
-def test_it_makes_exactly_as_many_tokens_as_asked(server: Server, temperature: float) -> None:
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        {"temperature": 0},
+        {"temperature": 0.8},
+        {"temperature": 1.0},
+        {"temperature": 2.0},
+        {"temperature": 2.0, "top_k": 0, "top_p": 1.0},
+    ],
+)
+def test_it_makes_exactly_as_many_tokens_as_asked(server: Server, sampling: dict[str, float]) -> None:
     """Never early, never broken text, never the 30 equal tokens that end a stream of Ollama's."""
-    options = {"num_predict": 150, "temperature": temperature, "seed": 3}
-    with server.stream(options=options) as lines:
+    with server.stream(options={"num_predict": 150, "seed": 3} | sampling) as lines:
         chunks = [json.loads(line) for line in lines]
     *parts, last = chunks
     words = [part["response"].strip() for part in parts]
@@ -208,14 +217,15 @@ def test_a_reload_waits_for_everybody_who_was_let_in(server: Server) -> None:
     server.generate(options={"num_predict": 1, "num_ctx": 512})
     loads = server.loads()
     options = {"num_predict": 300, "num_ctx": 512}
-    with ThreadPoolExecutor(2) as pool, server.stream(options=options | {"num_predict": -1}) as lines:
+    with ThreadPoolExecutor(2) as pool, ExitStack() as first:
+        lines = first.enter_context(server.stream(options=options | {"num_predict": -1}))
         _take(lines, 1)
         queued = pool.submit(server.generate, options=options)
         _take(lines, 50)
         reloading = pool.submit(server.generate, options=options | {"num_ctx": 768})
         _take(lines, 50)
         assert server.loads() == loads
-        lines.close()  # type: ignore[attr-defined]
+        first.close()
         assert queued.result()["eval_count"] == reloading.result()["eval_count"] == 300
     assert server.loads() == loads + 1
 
