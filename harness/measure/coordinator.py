@@ -13,6 +13,7 @@ from harness.measure.plan import AgentPlan
 from harness.measure.requests import measure_request
 from harness.protocol import generate_body
 from harness.records import AgentRun, RequestRecord, Run
+from harness.records.stream import encodable
 from harness.scenarios import Workflow
 
 
@@ -106,8 +107,11 @@ class Coordinator:
             await self.workflows[plan.workflow](ask)
         except RequestFailedError as failure:
             attempt.error = f"request {attempt.requests[-1].name!r} failed: {failure}"
-        except asyncio.CancelledError:
-            attempt.error = "cancelled"
-            raise
+        except asyncio.CancelledError as fault:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                attempt.error = "cancelled"
+                raise
+            attempt.error = f"the workflow raised {type(fault).__name__} of its own"
         except Exception as fault:  # a user's workflow may raise anything; its block is lost, not the session
-            attempt.error = f"the workflow raised {type(fault).__name__}: {fault}"
+            attempt.error = encodable(f"the workflow raised {type(fault).__name__}: {fault}")

@@ -13,9 +13,11 @@ from harness.measure.clock import Clock, monotonic_ns
 from harness.protocol import fold_stream
 from harness.records import Chunk, RequestRecord
 from harness.records.errors import ServerError
+from harness.records.stream import encodable
 
 GENERATE_PATH = "/api/generate"
 _NONCE_DIGITS = 8
+_FOREIGN = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
 
 
 def nonces() -> Callable[[], str]:
@@ -29,8 +31,8 @@ def nonces() -> Callable[[], str]:
     return lambda: f"{next(counter) * 7_368_787 % modulus:0{_NONCE_DIGITS}d}"
 
 
-def _failure(error: httpx.HTTPError) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+def _failure(error: Exception) -> str:
+    return encodable(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
 
 
 async def open_connection(client: httpx.AsyncClient) -> None:
@@ -41,7 +43,7 @@ async def open_connection(client: httpx.AsyncClient) -> None:
     """
     try:
         await client.get("/api/version")
-    except httpx.HTTPError as error:
+    except _FOREIGN as error:
         raise ServerError(f"{client.base_url} does not answer: {_failure(error)}") from error
 
 
@@ -81,7 +83,7 @@ async def measure_request(
                 chunks.append(Chunk(index, clock(), data))
                 index += 1
         error = None if response.is_success else f"HTTP {response.status_code}"
-    except httpx.HTTPError as failure:
+    except _FOREIGN as failure:
         error = _failure(failure)
     finally:
         ended_ns = clock()

@@ -14,7 +14,7 @@ from harness.judge import ScenarioSummary, Verdict
 from harness.plugin.options import Settings, add_options, read_settings
 from harness.plugin.session import PerfSession, open_session
 from harness.records.errors import ConfigurationError, HarnessError
-from harness.report import breach_message, invalid_message, summary_lines
+from harness.report import breach_message, invalid_message, printable, printable_lines, summary_lines
 
 _SETTINGS = pytest.StashKey[Settings]()
 _SESSION = pytest.StashKey[PerfSession]()
@@ -103,7 +103,7 @@ def _say(config: pytest.Config) -> Callable[[str], None]:
             return
         with capture.global_and_fixture_disabled():
             reporter.ensure_newline()
-            reporter.write_line(line)
+            reporter.write_line(printable(line))
 
     return say
 
@@ -119,7 +119,7 @@ async def perf_session(request: pytest.FixtureRequest) -> AsyncIterator[PerfSess
             config.stash[_SESSION] = session
             yield session
     except HarnessError as error:
-        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+        pytest.exit(printable_lines(str(error)), returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -138,10 +138,10 @@ async def measured(request: pytest.FixtureRequest, perf_session: PerfSession, sc
     try:
         summary = await perf_session.measure(scenario_name, profile)
     except HarnessError as error:
-        pytest.fail(f"{scenario_name}: INVALID: {error}", pytrace=False)
+        pytest.fail(printable_lines(f"{scenario_name}: INVALID: {error}"), pytrace=False)
     finally:
         for name, text in perf_session.server_logs():  # pytest shows these with a failure or an error only
-            request.node.add_report_section("measuring", f"log of {name}", text)
+            request.node.add_report_section("measuring", f"log of {name}", printable_lines(text))
     if summary.verdict is Verdict.INVALID:
         pytest.fail(invalid_message(summary), pytrace=False)
     return summary

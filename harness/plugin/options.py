@@ -165,9 +165,10 @@ class _Reader:
             return None
         try:
             value = kind(text)
-        except ValueError:
+            finite = isfinite(value)
+        except (ValueError, OverflowError):
             raise ConfigurationError(f"{flag} must be {words}, got {text!r}") from None
-        if not isfinite(value) or value < least:
+        if not finite or value < least:
             raise ConfigurationError(f"{flag} must be {words} of at least {least:g}, got {text}")
         return value
 

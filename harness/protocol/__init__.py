@@ -1,9 +1,10 @@
 """Ollama's wire format without IO: bytes in, events out; and the bodies of requests."""
 
 from harness.protocol.bodies import generate_body, load_body, normalized_model, unload_body
-from harness.protocol.stream import FoldedStream, fold_stream
+from harness.protocol.stream import UNDECODABLE, FoldedStream, fold_stream
 
 __all__ = [
+    "UNDECODABLE",
     "FoldedStream",
     "fold_stream",
     "generate_body",

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 
 from harness.records.errors import ProtocolError
 from harness.records.stream import Chunk, ServerDurations, TokenEvent
 
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding JSON of somebody else can raise: not JSON, not the shape, not UTF-8, nested without end."""
+
 _EXCERPT = 120
+_Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class _Message(msgspec.Struct):
@@ -27,12 +32,12 @@ class _Line(msgspec.Struct):
     message: _Message | None = None
     done: bool = False
     done_reason: str = ""
-    total_duration: int = 0
-    load_duration: int = 0
-    prompt_eval_duration: int = 0
-    eval_duration: int = 0
-    prompt_eval_count: int = 0
-    eval_count: int = 0
+    total_duration: _Count = 0
+    load_duration: _Count = 0
+    prompt_eval_duration: _Count = 0
+    eval_duration: _Count = 0
+    prompt_eval_count: _Count = 0
+    eval_count: _Count = 0
     error: str | None = None
 
 
@@ -80,7 +85,7 @@ def decode_line(line: bytes) -> _Line:
     """
     try:
         return _DECODER.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNDECODABLE as error:
         excerpt = line[:_EXCERPT].decode("utf-8", "backslashreplace")
         raise ProtocolError(f"the server sent a line that is not Ollama's JSON ({error}): {excerpt!r}") from error
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+def encodable(text: str) -> str:
+    """The text with lone surrogates escaped, so that a journal can hold it (arguments, foreign exceptions)."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Bytes of one read from the socket, stamped before anything else is done with them.

@@ -1,13 +1,22 @@
 """Pure renderers of a judged session, and one writer."""
 
 from harness.report.summary import SUMMARY_FORMAT, session_summary
-from harness.report.terminal import breach_message, invalid_message, progress_line, summary_lines
+from harness.report.terminal import (
+    breach_message,
+    invalid_message,
+    printable,
+    printable_lines,
+    progress_line,
+    summary_lines,
+)
 from harness.report.writer import write_text
 
 __all__ = [
     "SUMMARY_FORMAT",
     "breach_message",
     "invalid_message",
+    "printable",
+    "printable_lines",
     "progress_line",
     "session_summary",
     "summary_lines",

@@ -36,6 +36,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def printable_lines(text: str) -> str:
+    """The same for a text of several lines, whose newlines stay."""
+    return "\n".join(printable(line) for line in text.splitlines())
+
+
 def _figure(metric: str, value: float) -> str:
     if metric == "contention_rate":
         return f"{100 * value:.1f} %"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, nan
 from typing import Literal
 
 from harness.records.errors import ConfigurationError
+from harness.scenarios.catalogue import SCENARIOS
+from harness.scenarios.profiles import PROFILES
 
 METRICS: Mapping[str, Literal["min", "max"]] = {
     "guide_efficiency_pct": "min",
@@ -76,9 +78,19 @@ class ThresholdTable:
 def _limit(metric: str, value: object, where: str) -> Limit:
     if metric not in METRICS:
         raise ConfigurationError(f"{where}: unknown metric {metric!r}; known: {', '.join(METRICS)}")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    try:
+        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else nan
+    except OverflowError:
+        number = nan
+    if not isfinite(number):
         raise ConfigurationError(f"{where}: the limit of {metric} must be a number, got {value!r}")
-    return Limit(metric, float(value))
+    return Limit(metric, number)
+
+
+def _known(name: str, known: Iterable[str], words: str) -> None:
+    """A misspelt name would lose its limits in silence."""
+    if name not in known:
+        raise ConfigurationError(f"{words} {name!r}; known: {', '.join(known)}")
 
 
 def parse_thresholds(text: str, source: str) -> ThresholdTable:
@@ -93,10 +105,12 @@ def parse_thresholds(text: str, source: str) -> ThresholdTable:
         raise ConfigurationError(f"{source} is not valid TOML: {error}") from error
     profiles: dict[str, dict[str, dict[str, float]]] = {}
     for profile, scenarios in document.items():
+        _known(profile, PROFILES, f"{source}: unknown profile")
         if not isinstance(scenarios, dict):
             raise ConfigurationError(f"{source}: {profile!r} must be a table of scenarios, [profile.scenario]")
         profiles[profile] = {}
         for scenario, limits in scenarios.items():
+            _known(scenario, (DEFAULT_SCENARIO, *SCENARIOS), f"{source}, {profile}: unknown scenario")
             if not isinstance(limits, dict):
                 raise ConfigurationError(f"{source}: {profile}.{scenario} must be a table of limits")
             where = f"{source}, {profile}.{scenario}"

@@ -10,7 +10,7 @@ from typing import TypeVar
 import httpx
 import msgspec
 
-from harness.protocol import load_body, normalized_model, unload_body
+from harness.protocol import UNDECODABLE, load_body, normalized_model, unload_body
 from harness.records.errors import ModelError, ProtocolError, ServerError
 
 _T = TypeVar("_T")
@@ -135,7 +135,7 @@ class OllamaApi:
         try:
             response.raise_for_status()
             return msgspec.json.decode(response.content, type=shape)
-        except (httpx.HTTPStatusError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (httpx.HTTPStatusError, *UNDECODABLE) as error:
             raise ProtocolError(
                 f"{self.url}{path} does not answer as Ollama does ({_first_line(error)}): is it an Ollama server?"
             ) from error
@@ -166,7 +166,7 @@ class OllamaApi:
                     yield status
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
-        except msgspec.DecodeError as error:
+        except UNDECODABLE as error:
             raise ProtocolError(f"{self.url}{path} sent a line that is not a status: {error}") from error
         if status.status != "success":
             raise ModelError(f"{self.url}: {failure}: it stopped at {status.status!r}")
@@ -186,7 +186,7 @@ def _named(models: tuple[ListedModel, ...], name: str) -> ListedModel | None:
 def _reason(response: httpx.Response) -> str:
     try:
         return msgspec.json.decode(response.content, type=_Error).error
-    except msgspec.DecodeError:
+    except UNDECODABLE:
         return f"HTTP {response.status_code}"
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,8 @@ import platformdirs
 import psutil
 
 GRACE_S = 10.0
+_POLL_S = 0.02
+_SAME_BOOT_S = 60.0
 TOKEN_VARIABLE = "HARNESS_SERVER_TOKEN"  # noqa: S105 - the name of a mark, not a secret
 
 
@@ -28,7 +32,7 @@ class Entry:
     group: int
     token: str
     owner_pid: int
-    owner_created: float
+    owner_born: float
     host: str
     boot: float
 
@@ -40,8 +44,7 @@ def default_folder() -> Path:
 
 def own_entry(group: int, token: str) -> Entry:
     """The entry of a server that this process started."""
-    owner = psutil.Process()
-    return Entry(group, token, owner.pid, owner.create_time(), platform.node(), psutil.boot_time())
+    return Entry(group, token, os.getpid(), birth(os.getpid()), platform.node(), psutil.boot_time())
 
 
 def group_members(group: int, token: str) -> list[psutil.Process]:
@@ -58,13 +61,22 @@ def end_group(group: int, token: str, grace_s: float) -> list[int]:
     for process in members:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-    psutil.wait_procs(members, timeout=grace_s)
-    survivors = group_members(group, token)
-    for process in survivors:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(survivors, timeout=grace_s)
+    if not _emptied(group, token, grace_s):
+        for process in group_members(group, token):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        _emptied(group, token, grace_s)
     return [process.pid for process in members]
+
+
+def _emptied(group: int, token: str, grace_s: float) -> bool:
+    """Waits for a group to have no living member; a zombie that nobody reaps is not one."""
+    deadline = time.monotonic() + grace_s
+    while group_members(group, token):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
 
 
 def _living() -> Iterator[psutil.Process]:
@@ -83,9 +95,24 @@ def _belongs(process: psutil.Process, group: int, token: str) -> bool:
         return False
 
 
+def birth(pid: int) -> float:
+    """When a process was started; on Linux in ticks since boot, which a stepped wall clock does not change.
+
+    Raises:
+        psutil.Error: If there is no such process.
+    """
+    if sys.platform == "linux":
+        try:
+            return float(Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[19])
+        except OSError as error:
+            raise psutil.NoSuchProcess(pid) from error
+    return psutil.Process(pid).create_time()
+
+
 def _owner_lives(entry: Entry) -> bool:
     try:
-        return psutil.Process(entry.owner_pid).create_time() == entry.owner_created
+        owner = psutil.Process(entry.owner_pid)
+        return owner.status() != psutil.STATUS_ZOMBIE and birth(entry.owner_pid) == entry.owner_born
     except psutil.Error:
         return False
 
@@ -119,7 +146,7 @@ class Registry:
                 continue
             if entry.host != platform.node() or _owner_lives(entry):
                 continue
-            if entry.boot == psutil.boot_time():
+            if abs(entry.boot - psutil.boot_time()) < _SAME_BOOT_S:  # it moves when the wall clock is set
                 ended += end_group(entry.group, entry.token, GRACE_S)
             path.unlink(missing_ok=True)
         return ended

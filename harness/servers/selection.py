@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import httpx
+
 from harness.records.errors import ConfigurationError
 
 KINDS = ("ollama", "embedded", "connect")
@@ -49,18 +51,18 @@ def checked_url(text: str, option: str) -> str:
     Raises:
         ConfigurationError: If it is not one.
     """
-    parts = urlsplit(text.strip())
+    url = text.strip().rstrip("/")
     try:
+        parts = urlsplit(url)
         port = parts.port
-    except ValueError:
-        port = None
+        httpx.URL(url)  # what it refuses could not be asked either
+    except (ValueError, httpx.InvalidURL):
+        parts, port = urlsplit(""), None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or parts.query or parts.fragment:
         raise ConfigurationError(f"{option} {text!r} is not a server's URL: write for example http://127.0.0.1:11434")
-    if parts.port is None and parts.scheme == "http":
-        raise ConfigurationError(
-            f"{option} {text!r} has no port (that would be port 80): write {text.rstrip('/')}:11434"
-        )
-    return text.strip().rstrip("/")
+    if port is None and parts.scheme == "http":
+        raise ConfigurationError(f"{option} {text!r} has no port (that would be port 80): write {url}:11434")
+    return url
 
 
 def parse_ports(text: str) -> tuple[int, ...]:
@@ -88,9 +90,10 @@ def parse_pins(text: str, usable: frozenset[int]) -> tuple[tuple[int, ...], ...]
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         try:
-            cpus = tuple(range(int(first), int(last if dash else first) + 1))
+            wanted = range(int(first), int(last if dash else first) + 1)
         except ValueError:
-            cpus = ()
+            wanted = range(0)
+        cpus = tuple(wanted[: max(usable) + 2])  # one too many is enough to refuse it
         if not cpus:
             raise ConfigurationError(
                 f"--pin {text!r}: write a CPU or a range for each server, for example 0,1 or 0-3,4-7"

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from harness.records import ClockAnchor, Environment
+from harness.records.stream import encodable
 
 _PACKAGES = (
     "ollama-concurrency-harness",
@@ -64,6 +65,6 @@ def read_environment(anchor: ClockAnchor, cores: int) -> Environment:
         cores=cores,
         memory_bytes=psutil.virtual_memory().total,
         gpus=_gpus(),
-        command_line=tuple(sys.argv),
+        command_line=tuple(encodable(argument) for argument in sys.argv),
         anchor=anchor,
     )

@@ -10,6 +10,7 @@ Format history:
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from harness.protocol import UNDECODABLE
 from harness.records import Block, Session
 from harness.records.errors import JournalError
 
@@ -37,27 +39,42 @@ class Journal:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        try:
             self._file = path.open("xb")
         except FileExistsError as error:
             raise JournalError(
                 f"the journal {path} exists already: name another file, nothing is overwritten"
             ) from error
         except OSError as error:
-            raise JournalError(f"the journal {path} cannot be written: {error.strerror}") from error
-        self._write({"type": "session", "format": FORMAT, "session": replace(session, blocks=())})
+            raise _unwritable(path, error) from error
+        try:
+            self._write({"type": "session", "format": FORMAT, "session": replace(session, blocks=())})
+        except JournalError:
+            self.close()
+            raise
 
     def append(self, block: Block) -> None:
-        """Writes a block and sees it to the disk."""
+        """Writes a block and sees it to the disk.
+
+        Raises:
+            JournalError: If it cannot be written (a full disk).
+        """
         self._write({"type": "block", "block": block})
 
     def _write(self, line: dict[str, object]) -> None:
-        self._file.write(msgspec.json.encode(line) + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            self._file.write(msgspec.json.encode(line) + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
 
     def close(self) -> None:
         """Closes the file."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # what a full disk did not take was told when it was written
+            self._file.close()
 
     def __enter__(self) -> Journal:
         """Itself."""
@@ -99,10 +116,14 @@ def read_journal(path: Path) -> Session:
     return replace(session, blocks=tuple(blocks))
 
 
+def _unwritable(path: Path, error: OSError) -> JournalError:
+    return JournalError(f"the journal {path} cannot be written: {error.strerror or error}")
+
+
 def _decoded(line: bytes, path: Path, number: int) -> dict[str, Any]:
     try:
         item = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNDECODABLE as error:
         raise JournalError(f"{path}, line {number} is damaged: {error}") from error
     return item if isinstance(item, dict) else {}
 

@@ -52,47 +52,52 @@ def test_the_built_in_table_names_nothing_unknown(tables: dict[str, object]) -> 
 def test_the_nearer_limit_wins() -> None:
     """Default, then scenario, then the command line for all, then for this scenario; the last one given wins."""
     table = parse_thresholds(
-        "[p.default]\nguide_speedup = 1\nmeasured_speedup = 1\ncontention_rate = 0.5\n[p.s]\nmeasured_speedup = 2\n",
+        "[gpu.default]\nguide_speedup = 1\nmeasured_speedup = 1\ncontention_rate = 0.5\n"
+        "[gpu.chimera_homo]\nmeasured_speedup = 2\n",
         "t",
     )
     overrides = (
         Override(None, Limit("contention_rate", 0.4)),
-        Override("s", Limit("contention_rate", 0.3)),
+        Override("chimera_homo", Limit("contention_rate", 0.3)),
         Override("other", Limit("guide_speedup", 9.0)),
     )
-    assert table.limits("p", "s", overrides) == (
+    assert table.limits("gpu", "chimera_homo", overrides) == (
         Limit("guide_speedup", 1.0),
         Limit("measured_speedup", 2.0),
         Limit("contention_rate", 0.3),
     )
-    assert table.limits("p", "elsewhere")[1] == Limit("measured_speedup", 1.0)
+    assert table.limits("gpu", "chimera_hetero")[1] == Limit("measured_speedup", 1.0)
 
 
 def test_an_override_can_bring_a_limit_that_the_table_lacks() -> None:
     """A metric without a limit gets one from the command line."""
-    table = parse_thresholds("[p.default]\n", "t")
-    assert table.limits("p", "s", [Override(None, Limit("guide_speedup", 1.5))]) == (Limit("guide_speedup", 1.5),)
+    table = parse_thresholds("[gpu.default]\n", "t")
+    assert table.limits("gpu", "chimera_homo", [Override(None, Limit("guide_speedup", 1.5))]) == (
+        Limit("guide_speedup", 1.5),
+    )
 
 
 def test_an_unknown_profile_names_the_known_ones() -> None:
     """A table of one's own without the host's profile says which it has."""
     with pytest.raises(ConfigurationError, match=r"'gpu'.*it has: cpu"):
-        parse_thresholds("[cpu.default]\n", "t").limits("gpu", "s")
+        parse_thresholds("[cpu.default]\n", "t").limits("gpu", "chimera_homo")
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[p", "is not valid TOML"),
-        ("p = 1", r"'p' must be a table of scenarios"),
-        ("[p]\ns = 1", r"p\.s must be a table of limits"),
-        ("[p.s]\nspeed = 1", "p.s: unknown metric 'speed'; known: guide_efficiency_pct"),
-        ("[p.s]\nguide_speedup = 'fast'", "guide_speedup must be a number, got 'fast'"),
-        ("[p.s]\nguide_speedup = true", "must be a number, got True"),
-        ("[p.s]\nguide_speedup = nan", "must be a number"),
-        ("[p.s]\nguide_speedup = inf", "must be a number"),
-        ("[p.s]\nguide_speedup = 1" + "0" * 400, "must be a number"),
-        ("[p.s]\nguide_speedup = [1]", "must be a number"),
+        ("[gpu", "is not valid TOML"),
+        ("gpu = 1", r"'gpu' must be a table of scenarios"),
+        ("[gpu]\nchimera_homo = 1", r"gpu\.chimera_homo must be a table of limits"),
+        ("[gpu.chimera_homo]\nspeed = 1", "gpu.chimera_homo: unknown metric 'speed'; known: guide_efficiency_pct"),
+        ("[gpu.chimera_homo]\nguide_speedup = 'fast'", "guide_speedup must be a number, got 'fast'"),
+        ("[gpu.chimera_homo]\nguide_speedup = true", "must be a number, got True"),
+        ("[gpu.chimera_homo]\nguide_speedup = nan", "must be a number"),
+        ("[gpu.chimera_homo]\nguide_speedup = inf", "must be a number"),
+        ("[gpu.chimera_homo]\nguide_speedup = 1" + "0" * 400, "must be a number"),
+        ("[gpu.chimera_homo]\nguide_speedup = [1]", "must be a number"),
+        ("[gqu.default]", "unknown profile 'gqu'; known: gpu, cpu, embedded"),
+        ("[gpu.chimera]", "unknown scenario 'chimera'; known: default, baseline_vs_chimera"),
     ],
 )
 def test_a_bad_table_names_its_source_and_the_place(text: str, words: str) -> None:

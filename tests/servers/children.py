@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from harness.servers.registry import TOKEN_VARIABLE, Entry
+from harness.servers.registry import TOKEN_VARIABLE, Entry, birth
 
 TOKEN = "0123456789abcdef"  # noqa: S105 - a mark, not a secret
 PYTHON = (sys.executable, "-S", "-E")
@@ -99,7 +99,7 @@ def running(code: str = IDLE, *, token: str | None = None, own_group: bool = Tru
 def dead_owner() -> tuple[int, float]:
     """Number and birth of a process that has ended and was waited for."""
     with running() as process:
-        return process.pid, psutil.Process(process.pid).create_time()
+        return process.pid, birth(process.pid)
 
 
 def entry(group: int, owner: tuple[int, float] | None = None) -> Entry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import psutil
 import pytest
 
 from harness.servers import registry as registry_module
-from harness.servers.registry import Registry, end_group, group_members, own_entry
+from harness.servers.registry import Registry, birth, end_group, group_members, own_entry
 from tests.servers.children import STUBBORN, TOKEN, dead_owner, entry, eventually, lives, running
 
 
@@ -37,17 +38,17 @@ def test_what_a_dead_session_left_behind_is_ended(registry: Registry) -> None:
 def test_a_killed_session_that_nobody_waited_for_is_dead_too(registry: Registry) -> None:
     """In a container without an init a killed owner stays as a zombie for ever."""
     with running() as owner, running(token=TOKEN) as leftover:
-        birth = psutil.Process(owner.pid).create_time()
+        born = birth(owner.pid)
         owner.kill()
         eventually(lambda: not lives(owner.pid))
-        registry.add(entry(leftover.pid, (owner.pid, birth)))
+        registry.add(entry(leftover.pid, (owner.pid, born)))
         assert registry.reap() == [leftover.pid]
 
 
 def test_the_servers_of_a_living_session_are_left_alone(registry: Registry) -> None:
     """Two sessions of one user may run at the same time."""
     with running() as owner, running(token=TOKEN) as server:
-        registry.add(entry(server.pid, (owner.pid, psutil.Process(owner.pid).create_time())))
+        registry.add(entry(server.pid, (owner.pid, birth(owner.pid))))
         assert registry.reap() == []
         assert lives(server.pid)
         assert len(_files(registry)) == 1
@@ -124,8 +125,7 @@ def test_an_entry_that_is_gone_can_be_removed_again(registry: Registry) -> None:
 def test_an_entry_of_our_own_names_this_process() -> None:
     """Owner, its birth, host and boot are those of now."""
     own = own_entry(5, TOKEN)
-    me = psutil.Process()
-    assert (own.group, own.owner_pid, own.owner_created) == (5, me.pid, me.create_time())
+    assert (own.group, own.owner_pid, own.owner_born) == (5, os.getpid(), birth(os.getpid()))
     assert (own.host, own.boot) == (platform.node(), psutil.boot_time())
 
 
