@@ -62,7 +62,7 @@ OPTIONS: tuple[tuple[str, str | None, str], ...] = (
     (
         "--num-predict",
         "N",
-        "tokens each request generates (default by profile: 128 gpu, 64 cpu, 32 embedded)",
+        "tokens each request generates (default by profile: 128 gpu, 64 cpu, 24 embedded)",
     ),
     ("--max-concurrent", "N", "slots of the coordinator's semaphore (default: one for each agent)"),
     ("--block-deadline", "S", f"seconds a block may take (default {DEFAULT_DEADLINE_S:g})"),

@@ -26,6 +26,6 @@ PROFILES: Mapping[str, Profile] = {
     for profile in (
         Profile("gpu", "real Ollama, the model in GPU memory", 128),
         Profile("cpu", "real Ollama on CPUs", 64),
-        Profile("embedded", "the embedded model on CPUs", 32),
+        Profile("embedded", "the embedded model on CPUs", 24),
     )
 }

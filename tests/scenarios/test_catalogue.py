@@ -87,7 +87,7 @@ def test_without_overrides_nothing_changes() -> None:
         assert with_overrides(scenario, {"chimera": RunnerOptions()}) == scenario
 
 
-@pytest.mark.parametrize(("name", "tokens"), [("gpu", 128), ("cpu", 64), ("embedded", 32)])
+@pytest.mark.parametrize(("name", "tokens"), [("gpu", 128), ("cpu", 64), ("embedded", 24)])
 def test_each_profile_has_its_number_of_tokens(name: str, tokens: int) -> None:
     """A slower host is asked for fewer tokens."""
     assert (PROFILES[name].name, PROFILES[name].num_predict) == (name, tokens)

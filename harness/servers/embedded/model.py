@@ -54,7 +54,7 @@ class Shape:
 SHAPES = {
     shape.name: shape
     for shape in (
-        Shape("standard", 1024, 8, 3072, 16, 4, "Q4_0"),
+        Shape("standard", 1024, 12, 3072, 16, 4, "Q4_0"),
         Shape("light", 256, 2, 768, 4, 2, "Q4_0"),
     )
 }
