@@ -4,7 +4,7 @@ from harness.judge.contention import ContentionRules, Symptom, symptoms
 from harness.judge.figures import AgentFigures, ArmFigures, BlockFigures, block_figures, invalid_reasons
 from harness.judge.gate import Gate, Verdict, overall
 from harness.judge.statistics import Estimate, mean_estimate, share_estimate
-from harness.judge.summary import ScenarioSummary, judge_scenario
+from harness.judge.summary import ScenarioSummary, judge_scenario, unmeasured_scenario
 
 __all__ = [
     "AgentFigures",
@@ -23,4 +23,5 @@ __all__ = [
     "overall",
     "share_estimate",
     "symptoms",
+    "unmeasured_scenario",
 ]

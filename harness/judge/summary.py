@@ -11,6 +11,7 @@ from harness.judge.figures import AgentFigures, BlockFigures, block_figures, inv
 from harness.judge.gate import Gate, Verdict, judge_mean, judge_share, overall
 from harness.judge.statistics import Estimate, mean_estimate, share_estimate
 from harness.records import Block
+from harness.records.session import GIVE_UP_AFTER
 from harness.scenarios import Limit
 
 OVERLAP_PCT = 95.0
@@ -24,8 +25,8 @@ class ScenarioSummary:
 
     Attributes:
         name: The scenario.
-        verdict: The worst of its gates; INVALID unless most of the blocks could be judged; INCONCLUSIVE if it has
-            no limit.
+        verdict: The worst of its gates; INVALID if it was given up or most blocks could not be judged;
+            INCONCLUSIVE if it has no limit.
         blocks: Figures of the valid blocks, in order; the warm-up block is not among them.
         invalid: Reasons by index of each block that could not be judged.
         symptoms: Symptoms by index of each valid block that showed any.
@@ -86,19 +87,26 @@ def _mean_agent(agents: Sequence[AgentFigures]) -> AgentFigures:
     )
 
 
+def unmeasured_scenario(name: str, reason: str) -> ScenarioSummary:
+    """A scenario that could not be measured to its end; the reason stands where its first block's would."""
+    return ScenarioSummary(name, Verdict.INVALID, (), {0: (reason,)}, {}, {}, (), (), overlap_only=False)
+
+
 def judge_scenario(
     name: str, blocks: Sequence[Block], limits: Sequence[Limit], rules: ContentionRules
 ) -> ScenarioSummary:
     """Judges the blocks of one scenario; warm-up blocks are left out, invalid ones only counted.
 
-    A scenario that ended while it warmed up is INVALID for the warm-up block's reasons.
+    A scenario that ended while it warmed up is INVALID for the warm-up block's reasons, and one that ended with
+    failed blocks in a row (a dead server) is INVALID however good its first blocks were.
     """
     measured = [block for block in blocks if not block.warmup]
     # A scenario may die while it warms up: then that block's reasons are all there is to tell.
     invalid = {block.index: reasons for block in measured or blocks if (reasons := invalid_reasons(block))}
     valid = tuple(block_figures(block) for block in measured if block.index not in invalid)
     fired = {block.index: found for block in valid if (found := symptoms(block, rules))}
-    if len(valid) <= len(invalid):
+    given_up = [block.index in invalid for block in measured[-GIVE_UP_AFTER:]] == [True] * GIVE_UP_AFTER
+    if given_up or len(valid) <= len(invalid):
         return ScenarioSummary(name, Verdict.INVALID, valid, invalid, fired, {}, (), (), overlap_only=False)
     estimates = {metric: mean_estimate(_values(valid, metric)) for metric in _MEANS}
     for metric in ("ttft_delta", "throughput_delta"):

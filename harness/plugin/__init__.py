@@ -20,6 +20,9 @@ _SETTINGS = pytest.StashKey[Settings]()
 _SESSION = pytest.StashKey[PerfSession]()
 _LEFT_OUT: pytest.StashKey[list[str]] = pytest.StashKey()
 _SCENARIO_FIXTURE = "scenario_name"
+_NOT_DISTRIBUTED = (
+    "pytest-xdist (-n) would run measurements at the same time and spoil each of them: leave -n out for perf tests"
+)
 _MARKS = (
     "gpu: needs a real Ollama whose model sits in GPU memory; left out unless -m names the mark",
     "ollama: needs a real Ollama; left out where there is none, an error if -m names the mark",
@@ -42,11 +45,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_LEFT_OUT] = []
     if _is_distributed(config) and any(Path(argument).name == "perf" for argument in config.args):
         raise pytest.UsageError(_NOT_DISTRIBUTED)
-
-
-_NOT_DISTRIBUTED = (
-    "pytest-xdist (-n) would run measurements at the same time and spoil each of them: leave -n out for perf tests"
-)
 
 
 def _is_distributed(config: pytest.Config) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from harness.judge import ScenarioSummary, judge_scenario
+from harness.judge import ScenarioSummary, judge_scenario, unmeasured_scenario
 from harness.measure import (
     AgentPlan,
     Coordinator,
@@ -26,6 +26,7 @@ from harness.measure import (
 )
 from harness.plugin.options import Settings
 from harness.records import Block, ServerInfo, Session
+from harness.records.errors import HarnessError
 from harness.report import progress_line, session_summary, write_text
 from harness.scenarios import PROFILES, WORKFLOWS, Scenario
 from harness.servers.fleet import Server, describe, is_embedded_model, model_in_place, open_servers
@@ -93,15 +94,21 @@ class PerfSession:
         """Measures a scenario (once a session) and judges it by a profile's limits.
 
         Raises:
-            ServerError: If a server of ours has ended.
+            HarnessError: If a server has died, or the journal cannot be written; the scenario is INVALID then.
         """
-        if name not in self.summaries:
-            for server in self.servers:
-                server.ensure_alive()
-            await measure_scenario(self.plans[name], self.coordinator, load=self._load, keep=self._keep)
         limits = self.settings.thresholds.limits(profile or self.session.profile, name, self.settings.overrides)
-        self.summaries[name] = judge_scenario(name, self.blocks[name], limits, self.settings.rules)
-        self.write_summary()
+        try:
+            if name not in self.summaries:
+                for server in self.servers:
+                    server.ensure_alive()
+                await measure_scenario(self.plans[name], self.coordinator, load=self._load, keep=self._keep)
+        except HarnessError as error:
+            self.summaries[name] = unmeasured_scenario(name, str(error).partition("\n")[0])
+            raise
+        else:
+            self.summaries[name] = judge_scenario(name, self.blocks[name], limits, self.settings.rules)
+        finally:
+            self.write_summary()
         return self.summaries[name]
 
     def write_summary(self) -> None:
@@ -161,6 +168,26 @@ async def _probe(servers: Sequence[Server], settings: Settings) -> tuple[ServerI
     return tuple(infos)
 
 
+async def _open_clients(stack: contextlib.AsyncExitStack, urls: Sequence[str]) -> dict[str, httpx.AsyncClient]:
+    """A client for each server; no read timeout, because the block's deadline is the limit."""
+    clients = {}
+    for url in dict.fromkeys(urls):
+        client = httpx.AsyncClient(
+            base_url=url,
+            timeout=httpx.Timeout(None, connect=10.0),
+            limits=httpx.Limits(keepalive_expiry=None),
+            trust_env=False,
+        )
+        clients[url] = await stack.enter_async_context(client)
+    return clients
+
+
+def _server_line(info: ServerInfo, model: str) -> str:
+    pinned = f", pinned to CPU {','.join(map(str, info.cpus))}" if info.cpus else ""
+    where = f"{info.size_vram / 2**20:.0f} of {info.size / 2**20:.0f} MiB in GPU memory"
+    return f"  {info.kind} {info.version} at {info.url}{pinned}: {model} loaded, {where}"
+
+
 @asynccontextmanager
 async def open_session(settings: Settings, root: Path, say: Say) -> AsyncIterator[PerfSession]:
     """Opens a session: servers ready, model loaded, journal begun; on exit everything of ours is gone.
@@ -168,45 +195,32 @@ async def open_session(settings: Settings, root: Path, say: Say) -> AsyncIterato
     Raises:
         HarnessError: If anything of that cannot be had; its message says what to do.
     """
-    selection = settings.selection
+    selection, model = settings.selection, settings.selection.model
     async with contextlib.AsyncExitStack() as stack:
         servers = await stack.enter_async_context(open_servers(selection, say))
         await stack.enter_async_context(model_in_place(servers, selection, say))
         infos = await _probe(servers, settings)
-        profile = settings.profile or profile_of(infos, selection.model)
+        profile = settings.profile or profile_of(infos, model)
         for scenario in settings.scenarios:  # a table without this profile is found now, not after the measuring
             settings.thresholds.limits(profile, scenario.name)
         threads, reason = num_threads(settings, infos)
         requests = RequestSettings(settings.num_predict or PROFILES[profile].num_predict, settings.seed, threads)
-        agents = max(len(scenario.agents) for scenario in settings.scenarios)
         session = Session(
             environment=read_environment(anchor(), usable_cores()),
             servers=infos,
-            model=selection.model,
+            model=model,
             profile=profile,
             seed=settings.seed,
-            max_concurrent=settings.max_concurrent or agents,
+            max_concurrent=settings.max_concurrent or max(len(scenario.agents) for scenario in settings.scenarios),
             settings={"runs": str(settings.runs), "block_deadline_s": f"{settings.deadline_s:g}"},
         )
-        plans = {s.name: _plan(s, settings, session, requests) for s in settings.scenarios}
+        plans = {scenario.name: _plan(scenario, settings, session, requests) for scenario in settings.scenarios}
         options = {name: {agent.role: dict(agent.options) for agent in plan.agents} for name, plan in plans.items()}
-        clients = {
-            info.url: await stack.enter_async_context(
-                httpx.AsyncClient(
-                    base_url=info.url,
-                    timeout=httpx.Timeout(None, connect=10.0),
-                    limits=httpx.Limits(keepalive_expiry=None),
-                    trust_env=False,
-                )
-            )
-            for info in infos
-        }
         session = replace(session, options=options)
+        clients = await _open_clients(stack, [info.url for info in infos])
         journal = stack.enter_context(Journal(settings.journal or default_journal(root), session))
         for info in infos:
-            where = f"{info.size_vram / 2**20:.0f} of {info.size / 2**20:.0f} MiB in GPU memory"
-            pinned = f", pinned to CPU {','.join(map(str, info.cpus))}" if info.cpus else ""
-            say(f"  {info.kind} {info.version} at {info.url}{pinned}: {selection.model} loaded, {where}")
+            say(_server_line(info, model))
         shown = ", ".join("none" if n is None else str(n) for n in threads)
         say(f"  profile {profile} ({PROFILES[profile].title}); num_thread {shown} ({reason}); journal {journal.path}")
         coordinator = Coordinator(clients, WORKFLOWS, session.max_concurrent, nonces())

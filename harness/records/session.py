@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from harness.records.stream import RequestRecord
 
 CONCURRENT = "concurrent"
+GIVE_UP_AFTER = 2
+"""Failed blocks in a row after which a scenario is given up, and INVALID: something is broken, not slow."""
 _SOLO = "solo:"
 
 

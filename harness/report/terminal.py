@@ -106,7 +106,7 @@ def breach_message(scenario: ScenarioSummary) -> str:
 def invalid_message(scenario: ScenarioSummary) -> str:
     """Why nothing can be said about a scenario."""
     total = len(scenario.blocks) + len(scenario.invalid)
-    lines = [f"{scenario.name}: INVALID, only {len(scenario.blocks)} of {total} blocks could be judged"]
+    lines = [f"{scenario.name}: INVALID, {len(scenario.blocks)} of {total} blocks could be judged"]
     return "\n".join(lines + _invalid_lines(scenario))
 
 

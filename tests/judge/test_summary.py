@@ -103,7 +103,7 @@ def test_invalid_blocks_are_counted_and_never_averaged() -> None:
 def test_unless_most_blocks_are_valid_nothing_is_said(valid: int, invalid: int, judged: bool) -> None:
     """Half is not most: INVALID, without estimates or gates."""
     bad = [build_block(index=valid + 1 + i, error="x") for i in range(invalid)]
-    summary = _judged([*_blocks(valid), *bad])
+    summary = _judged([*bad, *_blocks(valid)])
     assert (summary.verdict is not Verdict.INVALID) is judged
     assert bool(summary.estimates) is bool(summary.gates) is judged
     assert (len(summary.blocks), len(summary.invalid)) == (valid, invalid)
@@ -140,3 +140,10 @@ def test_the_verdict_does_not_depend_on_any_order(seed: int, slow: float) -> Non
         runs = tuple(block.runs[arm] for arm in arms)
         shuffled.append(replace(block, order=tuple(run.arm for run in runs), runs=runs))
     assert _judged(shuffled) == _judged(_blocks(3, slow))
+
+
+def test_a_scenario_that_ended_in_failures_is_invalid_however_it_began() -> None:
+    """Five good blocks and then a dead server are not a pass; one bad block among good ones is no such end."""
+    dead = [build_block(index=index, error="the server died") for index in (6, 7)]
+    assert _judged([*_blocks(5), *dead]).verdict is Verdict.INVALID
+    assert _judged([*_blocks(5), dead[0]]).verdict is not Verdict.INVALID

@@ -107,7 +107,7 @@ def test_the_ttft_symptom_is_in_seconds() -> None:
 def test_an_invalid_scenario_says_how_many_blocks_were_lost_and_why() -> None:
     """The instrument was at fault, not the agents."""
     assert invalid_message(INVALID) == (
-        "broken: INVALID, only 0 of 1 blocks could be judged\n  block 1 is invalid: the server died"
+        "broken: INVALID, 0 of 1 blocks could be judged\n  block 1 is invalid: the server died"
     )
 
 
