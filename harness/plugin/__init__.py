@@ -133,15 +133,16 @@ async def measured(request: pytest.FixtureRequest, perf_session: PerfSession, sc
                 "nothing was measured; check the GPU, its driver and num_gpu",
                 returncode=pytest.ExitCode.USAGE_ERROR,
             )
+    fault = None
     try:
-        summary = await perf_session.measure(scenario_name, profile)
+        await perf_session.measure(scenario_name, profile)
     except HarnessError as error:
-        pytest.fail(printable_lines(f"{scenario_name}: INVALID: {error}"), pytrace=False)
-    finally:
-        for name, text in perf_session.server_logs():  # pytest shows these with a failure or an error only
-            request.node.add_report_section("measuring", f"log of {name}", printable_lines(text))
+        fault = f"{scenario_name}: INVALID: {error}"
+    for name, text in perf_session.server_logs():  # pytest shows these with a failure or an error only
+        request.node.add_report_section("measuring", f"log of {name}", printable_lines(text))
+    summary = perf_session.summaries[scenario_name]
     if summary.verdict is Verdict.INVALID:
-        pytest.fail(invalid_message(summary), pytrace=False)
+        pytest.fail(printable_lines(fault) if fault else invalid_message(summary), pytrace=False)
     return summary
 
 
