@@ -88,7 +88,7 @@ def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest
         names = ", ".join(scenario.name for scenario in settings.scenarios)
         lines.append(f"servers: {selection.kind}{where} ({selection.reason}); model {selection.model}")
         lines.append(f"plan: {names}; {settings.runs} blocks each after one warm-up block; seed {settings.seed}")
-    return lines
+    return [printable(line) for line in lines]
 
 
 def _say(config: pytest.Config) -> Callable[[str], None]:

@@ -29,8 +29,10 @@ from harness.records import Block, ServerInfo, Session
 from harness.records.errors import HarnessError
 from harness.report import progress_line, session_summary, write_text
 from harness.scenarios import PROFILES, WORKFLOWS, Scenario
-from harness.servers.fleet import Server, describe, is_embedded_model, model_in_place, open_servers
+from harness.servers.fleet import Server, open_servers
 from harness.servers.host import is_local, threads_per_server, usable_cores
+from harness.servers.model import describe, model_in_place
+from harness.servers.selection import is_embedded_model
 from harness.store import Journal, read_environment
 
 Say = Callable[[str], None]

@@ -1,4 +1,4 @@
-"""The servers of a session: started or connected to, ready, with the model in place; and left as they were found."""
+"""The servers of a session: started or connected to, and ready; ours are gone when it ends, others never stopped."""
 
 from __future__ import annotations
 
@@ -15,15 +15,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
-from harness.records import ServerInfo
-from harness.records.errors import ModelError, PortInUseError, ProtocolError, ServerError
+from harness.records.errors import PortInUseError, ProtocolError, ServerError
 from harness.servers.api import OllamaApi
 from harness.servers.embedded.model import default_cache_dir, ensure_model
 from harness.servers.process import ProcessSpec, ServerProcess
 from harness.servers.registry import Registry, default_folder
-from harness.servers.selection import EMBEDDED_MODEL, Selection
+from harness.servers.selection import Selection, is_embedded_model
 
 LOOPBACK = "127.0.0.1"
 READY_S = 60.0
@@ -54,11 +51,6 @@ class Server:
         """Raises a ServerError with the last log lines if it is ours and has ended."""
         if self.process is not None and self.process.exit_code is not None:
             raise self.process.died()
-
-
-def is_embedded_model(model: str) -> bool:
-    """True for the model that is made on the spot."""
-    return model.removesuffix(":latest") == EMBEDDED_MODEL
 
 
 def free_port() -> int:
@@ -148,7 +140,7 @@ async def wait_ready(api: OllamaApi, process: ServerProcess, deadline_s: float =
 async def open_servers(
     selection: Selection, say: Say, registry: Registry | None = None
 ) -> AsyncIterator[tuple[Server, ...]]:
-    """Starts or connects to the servers of a selection; on exit ours are gone and others are as they were.
+    """Starts or connects to the servers of a selection; on exit ours are gone and others live on.
 
     Args:
         selection: Which servers.
@@ -197,56 +189,3 @@ async def _start(
     stack.push_async_callback(api.close)
     await wait_ready(api, process)
     return Server(spec.url, selection.kind, api, process, spec.cpus)
-
-
-@asynccontextmanager
-async def model_in_place(servers: tuple[Server, ...], selection: Selection, say: Say) -> AsyncIterator[None]:
-    """Makes sure that every server has the model; on exit a foreign server no longer holds it if it did not before.
-
-    Raises:
-        ModelError: If it is missing and may not, or could not, be pulled or created.
-    """
-    model = selection.model
-    async with contextlib.AsyncExitStack() as stack:
-        for server in servers:
-            await _ensure_model(server, selection, say)
-            if server.kind == "connect" and await server.api.find_loaded(model) is None:
-                stack.push_async_callback(_unload, server, model)
-        yield
-
-
-async def _unload(server: Server, model: str) -> None:
-    with contextlib.suppress(ServerError, ModelError):
-        await server.api.unload(model)
-
-
-async def _ensure_model(server: Server, selection: Selection, say: Say) -> None:
-    model = selection.model
-    if await server.api.find(model) is not None:
-        return
-    if is_embedded_model(model):
-        say(f"{server.url}: creating the model `{EMBEDDED_MODEL}` there")
-        await server.api.create(model, await asyncio.to_thread(ensure_model, default_cache_dir()))
-    elif selection.pull:
-        await server.api.pull(model, say)
-    else:
-        host = httpx.URL(server.url).netloc.decode()
-        pull = f"`OLLAMA_HOST={host} ollama pull {model}`" if server.process is None else f"`ollama pull {model}`"
-        raise ModelError(
-            f"model {model!r} is not on {server.url}: run {pull}, or pass --pull, or name another one with --model"
-        )
-
-
-async def describe(server: Server, model: str) -> ServerInfo:
-    """The server with the model loaded: version, digest, and where the model's memory is."""
-    listed = await server.api.find(model)
-    loaded = await server.api.find_loaded(model)
-    return ServerInfo(
-        url=server.url,
-        kind=server.kind,
-        version=await server.api.version(),
-        model_digest=listed.digest if listed else "",
-        size=loaded.size if loaded else 0,
-        size_vram=loaded.size_vram if loaded else 0,
-        cpus=server.cpus,
-    )

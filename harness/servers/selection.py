@@ -18,6 +18,11 @@ EMBEDDED_MODEL = "embedded"
 _MAX_PORT = 65535
 
 
+def is_embedded_model(model: str) -> bool:
+    """True for the model that is made on the spot."""
+    return model.removesuffix(":latest") == EMBEDDED_MODEL
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """The servers of a session, before they are started.
@@ -152,7 +157,7 @@ def select(
         reason = "--server ollama" if server else "--ollama-bin given" if program else "`ollama` is on PATH"
         return Selection("ollama", reason, model or DEFAULT_MODEL, program=path, ports=DEFAULT_PORTS)
     reason = "--server embedded" if server else "no URLs given, no `ollama` on PATH"
-    if model and model.removesuffix(":latest") != EMBEDDED_MODEL:
+    if model and not is_embedded_model(model):
         raise ConfigurationError(
             f"--model {model}: the embedded engine ({reason}) only has the model `{EMBEDDED_MODEL}`; "
             "install Ollama or give the servers' URLs to measure another one"

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from harness.records.errors import ServerError
-from harness.servers.fleet import model_in_place, open_servers, wait_ready
+from harness.servers.fleet import open_servers, wait_ready
+from harness.servers.model import model_in_place
 from harness.servers.registry import Registry
 from harness.servers.selection import Selection, select
 from harness.store import read_journal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -11,9 +12,10 @@ import respx
 
 from harness.records import ServerInfo
 from harness.records.errors import ModelError
-from harness.servers import fleet
+from harness.servers import model as model_module
 from harness.servers.api import OllamaApi
-from harness.servers.fleet import Server, describe, model_in_place
+from harness.servers.fleet import Server
+from harness.servers.model import FOREVER, describe, model_in_place, time_to_live_s
 from harness.servers.selection import Selection
 
 FOREIGN = "http://foreign.test:11434"
@@ -24,7 +26,12 @@ def _silent(_line: str) -> None:
 
 
 def _models(*names: str) -> dict[str, object]:
-    return {"models": [{"name": name, "digest": "sha256:7", "size": 10, "size_vram": 4} for name in names]}
+    return {
+        "models": [
+            {"name": name, "digest": "sha256:7", "size": 10, "size_vram": 4, "expires_at": "2319-01-01T00:00:00Z"}
+            for name in names
+        ]
+    }
 
 
 async def _placed(kind: str, has: tuple[str, ...], loaded: tuple[str, ...], *, pull: bool = False) -> list[str]:
@@ -49,6 +56,7 @@ async def _placed(kind: str, has: tuple[str, ...], loaded: tuple[str, ...], *, p
 
 
 UNLOAD = "/api/generate" + json.dumps({"model": "m", "stream": False, "keep_alive": 0}).replace(" ", "")
+KEEP = "/api/generate" + json.dumps({"model": "m", "stream": False, "keep_alive": -1, "options": {}}).replace(" ", "")
 PULL = '/api/pull{"model":"m"}'
 
 
@@ -56,7 +64,7 @@ PULL = '/api/pull{"model":"m"}'
     ("kind", "has", "loaded", "pull", "asked"),
     [
         ("connect", ("m:latest",), (), False, [UNLOAD]),
-        ("connect", ("m:latest",), ("m:latest",), False, []),
+        ("connect", ("m:latest",), ("m:latest",), False, [KEEP]),
         ("connect", ("m:latest",), ("other:latest",), False, [UNLOAD]),
         ("connect", (), (), True, [PULL, UNLOAD]),
         ("ollama", ("m:latest",), (), True, []),
@@ -67,7 +75,7 @@ PULL = '/api/pull{"model":"m"}'
 async def test_a_foreign_server_is_left_as_it_was_found(
     kind: str, has: tuple[str, ...], loaded: tuple[str, ...], pull: bool, asked: list[str]
 ) -> None:
-    """A model that it did not hold before is let go again; one that it held stays; ours end anyway."""
+    """A model that it did not hold before is let go again; one that it held gets its keep-alive back."""
     assert await _placed(kind, has, loaded, pull=pull) == asked
 
 
@@ -88,12 +96,13 @@ async def test_the_embedded_model_is_created_on_a_server_that_lacks_it(
     """Also on a real Ollama, from the file that is made on the spot."""
     gguf = tmp_path / "embedded.gguf"
     gguf.write_bytes(b"weights")
-    monkeypatch.setattr(fleet, "ensure_model", lambda _folder: gguf)
+    monkeypatch.setattr(model_module, "ensure_model", lambda _folder: gguf)
     api, said = OllamaApi(FOREIGN), list[str]()
     try:
         with respx.mock(base_url=FOREIGN) as router:
             router.get("/api/tags").respond(json=_models())
             router.get("/api/ps").respond(json=_models("embedded:latest"))
+            router.post("/api/generate").respond(json={})
             router.route(method="HEAD").respond(200)
             create = router.post("/api/create").respond(content=b'{"status": "success"}\n')
             selection = Selection("connect", "test", "embedded")
@@ -142,3 +151,23 @@ async def test_a_server_is_described_with_where_the_models_memory_is(
             assert await describe(Server(FOREIGN, "connect", api), "m") == info
     finally:
         await api.close()
+
+
+NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "seconds"),
+    [
+        ("2026-11-22T12:04:00.123456789Z", 240),
+        ("2026-11-22T13:00:30+01:00", 30),
+        ("2026-11-22T11:00:00Z", 1),
+        ("2319-03-05T10:00:00.5-07:00", FOREVER),
+        ("", 300),
+        ("soon", 300),
+        ("2026-11-22T12:04:00", 300),
+    ],
+)
+def test_the_time_to_live_is_read_from_what_ps_says(expires_at: str, seconds: int) -> None:
+    """Nanoseconds, time zones, the past, for ever; and Ollama's default for what cannot be read."""
+    assert time_to_live_s(expires_at, NOW) == seconds
