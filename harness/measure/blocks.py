@@ -12,7 +12,7 @@ from harness.measure.plan import AgentPlan, ScenarioPlan
 from harness.measure.requests import open_connection
 from harness.records import Block, Run
 from harness.records.errors import ServerError
-from harness.records.session import CONCURRENT, solo_arm
+from harness.records.session import CONCURRENT, GIVE_UP_AFTER, solo_arm
 
 Stop = Callable[[Sequence[Block]], bool]
 """Told all blocks so far; True ends the scenario (the seam of a sequential stopping rule)."""
@@ -104,6 +104,6 @@ async def measure_scenario(
         blocks.append(await measure_block(plan, index, coordinator, keep))
         failures = failures + 1 if failed(blocks[-1]) else 0
         hopeless = index == 0 and blocks[0].error is not None  # no server, or too slow for the deadline
-        if hopeless or failures >= plan.max_failed_blocks or (index and stop(blocks)):
+        if hopeless or failures >= GIVE_UP_AFTER or (index and stop(blocks)):
             break
     return tuple(blocks)

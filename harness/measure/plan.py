@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from harness.records.session import CONCURRENT, GIVE_UP_AFTER, solo_arm
+from harness.records.session import CONCURRENT, solo_arm
 from harness.scenarios import Scenario
 
 
@@ -39,7 +39,6 @@ class ScenarioPlan:
         seed: Seed of the order of arms.
         max_concurrent: Slots of the coordinator's semaphore.
         deadline_s: Time that a block may take, s.
-        max_failed_blocks: Blocks failed in a row after which the scenario is given up.
     """
 
     name: str
@@ -48,7 +47,6 @@ class ScenarioPlan:
     seed: int
     max_concurrent: int
     deadline_s: float
-    max_failed_blocks: int = GIVE_UP_AFTER
 
     def order(self, index: int) -> tuple[str, ...]:
         """The arms of block ``index``, shuffled; the same for the same seed."""

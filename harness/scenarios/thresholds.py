@@ -76,8 +76,7 @@ class ThresholdTable:
 
 
 def _limit(metric: str, value: object, where: str) -> Limit:
-    if metric not in METRICS:
-        raise ConfigurationError(f"{where}: unknown metric {metric!r}; known: {', '.join(METRICS)}")
+    _known(metric, METRICS, f"{where}: unknown metric")
     try:
         number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else nan
     except OverflowError:
@@ -133,6 +132,6 @@ def parse_override(text: str, scenarios: Sequence[str]) -> Override:
         value = float("nan")
     if not equals or not isfinite(value):
         raise ConfigurationError(f"{where}: write METRIC=NUMBER or SCENARIO.METRIC=NUMBER")
-    if dot and scenario not in scenarios:
-        raise ConfigurationError(f"{where}: unknown scenario {scenario!r}; known: {', '.join(scenarios)}")
+    if dot:
+        _known(scenario, scenarios, f"{where}: unknown scenario")
     return Override(scenario or None, _limit(metric, value, where))

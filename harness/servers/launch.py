@@ -8,6 +8,7 @@ is not safe in a process with threads.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import os
 import signal
@@ -16,11 +17,16 @@ import sys
 _PR_SET_PDEATHSIG = 1
 
 
+def signal_on_parent_death(number: signal.Signals) -> None:
+    """Asks Linux to send this process a signal when its parent dies, kill -9 included; elsewhere nothing."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # a C library without prctl
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+
+
 def die_with_parent(parent: int) -> None:
-    """Asks Linux to end this process when its parent dies, kill -9 included; other systems rely on the registry."""
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    """Ends this process when its parent dies; where the system does not tell, the registry sees to it."""
+    signal_on_parent_death(signal.SIGTERM)
     if os.getppid() != parent:
         sys.exit("launch: the parent died before its server started")
 

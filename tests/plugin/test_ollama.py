@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from harness.records.errors import ServerError
-from harness.servers.fleet import open_servers, wait_ready
+from harness.servers.fleet import Server, open_servers, wait_ready
 from harness.servers.model import model_in_place
 from harness.servers.registry import Registry
-from harness.servers.selection import Selection, select
+from harness.servers.selection import select
 from harness.store import read_journal
 from tests.plugin.conftest import QUICK
 
@@ -40,20 +43,22 @@ def quiet(_line: str) -> None:
     """Nobody waits here."""
 
 
-def embedded_on_ollama() -> Selection:
-    """Two started servers on free ports with the embedded model."""
+@asynccontextmanager
+async def two_servers(folder: Path) -> AsyncIterator[tuple[Server, ...]]:
+    """Two started servers on free ports with the embedded model in place."""
     chosen = select(server="ollama", urls=(None, None), program=None, model="embedded")
-    return Selection("ollama", chosen.reason, "embedded", program=chosen.program, ports=(0, 0), free_ports=True)
+    selection = replace(chosen, ports=(0, 0))
+    async with (
+        open_servers(selection, quiet, Registry(folder)) as servers,
+        model_in_place(servers, selection, quiet),
+    ):
+        yield servers
 
 
 @pytest.mark.asyncio
 async def test_runner_options_really_reach_the_server(tmp_path: Path) -> None:
     """The server reports the context length that was asked for."""
-    selection = embedded_on_ollama()
-    async with (
-        open_servers(selection, quiet, Registry(tmp_path)) as servers,
-        model_in_place(servers, selection, quiet),
-    ):
+    async with two_servers(tmp_path) as servers:
         await servers[0].api.load("embedded", {"num_ctx": 640, "num_thread": 1})
         loaded = await servers[0].api.find_loaded("embedded")
         assert loaded is not None
@@ -64,11 +69,7 @@ async def test_runner_options_really_reach_the_server(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads process groups")
 async def test_the_runner_that_a_killed_server_orphans_is_ended_too(tmp_path: Path) -> None:
     """SIGKILL of ``ollama serve`` leaves its runner with its memory; the end of the session does not."""
-    selection = embedded_on_ollama()
-    async with (
-        open_servers(selection, quiet, Registry(tmp_path)) as servers,
-        model_in_place(servers, selection, quiet),
-    ):
+    async with two_servers(tmp_path) as servers:
         await servers[0].api.load("embedded", {"num_ctx": 512, "num_thread": 1})
         process = servers[0].process
         assert process is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import errno
 import logging
 import os
@@ -24,12 +23,12 @@ from harness.servers.embedded.app import build_app
 from harness.servers.embedded.catalog import read_model
 from harness.servers.embedded.model import SHAPES, default_cache_dir, ensure_model
 from harness.servers.embedded.runner import Runner
+from harness.servers.launch import signal_on_parent_death
 
 log = logging.getLogger(__name__)
 
 PARENT_POLL_S = 0.5
 SHUTDOWN_S = 2.0
-_PR_SET_PDEATHSIG = 1
 
 
 def serve(
@@ -107,7 +106,7 @@ class _Server(uvicorn.Server):
         """End when the parent does; a signal from the kernel, where there is one, only makes it sooner."""
         changed = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, changed.set)
-        _ask_for_parent_death_signal(signal.SIGUSR2)
+        signal_on_parent_death(signal.SIGUSR2)
         while os.getppid() == parent:
             with suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), PARENT_POLL_S)
@@ -127,13 +126,6 @@ def _exit_at_once(number: int, frame: FrameType | None) -> None:
 
 def _ignore(number: int, frame: FrameType | None) -> None:
     pass
-
-
-def _ask_for_parent_death_signal(number: signal.Signals) -> None:
-    """On Linux, have the kernel tell when the parent dies; elsewhere nothing."""
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 
 
 def _bind(host: str, port: int) -> socket.socket:
