@@ -3,6 +3,7 @@
 from harness.judge.contention import ContentionRules, Symptom, symptoms
 from harness.judge.figures import AgentFigures, ArmFigures, BlockFigures, block_figures, invalid_reasons
 from harness.judge.gate import Gate, Verdict, overall
+from harness.judge.instrument import InstrumentLimits, calibration_faults, calibration_of
 from harness.judge.statistics import Estimate, mean_estimate, share_estimate
 from harness.judge.summary import ScenarioSummary, judge_scenario, unmeasured_scenario
 
@@ -13,10 +14,13 @@ __all__ = [
     "ContentionRules",
     "Estimate",
     "Gate",
+    "InstrumentLimits",
     "ScenarioSummary",
     "Symptom",
     "Verdict",
     "block_figures",
+    "calibration_faults",
+    "calibration_of",
     "invalid_reasons",
     "judge_scenario",
     "mean_estimate",

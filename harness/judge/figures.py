@@ -8,6 +8,7 @@ from itertools import chain
 from statistics import fmean
 
 from harness.judge import metrics
+from harness.judge.instrument import InstrumentLimits, disturbances
 from harness.judge.statistics import quantile
 from harness.records import AgentRun, Block
 from harness.records.session import CONCURRENT, solo_arm
@@ -98,8 +99,13 @@ class BlockFigures:
     agents: tuple[AgentFigures, ...]
 
 
-def invalid_reasons(block: Block) -> tuple[str, ...]:
-    """Why a block cannot be judged, in words; empty for a valid one."""
+def invalid_reasons(block: Block, instrument: InstrumentLimits | None = None) -> tuple[str, ...]:
+    """Why a block cannot be judged, in words; empty for a valid one.
+
+    Args:
+        block: The block.
+        instrument: What the measuring process may lag; None does not look at it.
+    """
     if block.error:  # what its agents say then only follows from it
         return (block.error,)
     missing = [arm for arm in block.order if block.run(arm) is None]
@@ -109,7 +115,7 @@ def invalid_reasons(block: Block) -> tuple[str, ...]:
             reason = _spoilt(agent)
             if reason:
                 reasons.append(f"{agent.role} in {run.arm}: {reason}")
-    return tuple(reasons) or _differing_counts(block)
+    return tuple(reasons) or _differing_counts(block) or (disturbances(block, instrument) if instrument else ())
 
 
 def _spoilt(agent: AgentRun) -> str | None:

@@ -9,6 +9,7 @@ from statistics import fmean
 from harness.judge.contention import ContentionRules, Symptom, symptoms
 from harness.judge.figures import AgentFigures, BlockFigures, block_figures, invalid_reasons, mean_arm
 from harness.judge.gate import Gate, Verdict, judge_mean, judge_share, overall
+from harness.judge.instrument import InstrumentLimits
 from harness.judge.statistics import Estimate, mean_estimate, share_estimate
 from harness.records import Block
 from harness.records.session import GIVE_UP_AFTER
@@ -93,16 +94,27 @@ def unmeasured_scenario(name: str, reason: str) -> ScenarioSummary:
 
 
 def judge_scenario(
-    name: str, blocks: Sequence[Block], limits: Sequence[Limit], rules: ContentionRules
+    name: str,
+    blocks: Sequence[Block],
+    limits: Sequence[Limit],
+    rules: ContentionRules,
+    instrument: InstrumentLimits | None = None,
 ) -> ScenarioSummary:
     """Judges the blocks of one scenario; warm-up blocks are left out, invalid ones only counted.
 
     A scenario that ended while it warmed up is INVALID for the warm-up block's reasons, and one that ended with
     failed blocks in a row (a dead server) is INVALID however good its first blocks were.
+
+    Args:
+        name: The scenario.
+        blocks: Its blocks, the warm-up block too.
+        limits: What its figures must keep.
+        rules: When a block shows contention.
+        instrument: What the measuring process may lag; None does not look at it.
     """
     measured = [block for block in blocks if not block.warmup]
     # A scenario may die while it warms up: then that block's reasons are all there is to tell.
-    invalid = {block.index: reasons for block in measured or blocks if (reasons := invalid_reasons(block))}
+    invalid = {block.index: reasons for block in measured or blocks if (reasons := invalid_reasons(block, instrument))}
     valid = tuple(block_figures(block) for block in measured if block.index not in invalid)
     fired = {block.index: found for block in valid if (found := symptoms(block, rules))}
     given_up = [block.index in invalid for block in measured[-GIVE_UP_AFTER:]] == [True] * GIVE_UP_AFTER

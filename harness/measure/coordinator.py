@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from harness.measure.clock import Clock, monotonic_ns
+from harness.measure.loop import LagWatch
 from harness.measure.plan import AgentPlan
 from harness.measure.requests import measure_request
 from harness.protocol import generate_body
@@ -70,12 +71,14 @@ class Coordinator:
         started_ns = self.clock()
         for attempt in attempts:
             attempt.queued_ns = started_ns
+        watch = LagWatch()
         try:
-            await asyncio.gather(*(self._admit(attempt, slots) for attempt in attempts))
+            with watch:
+                await asyncio.gather(*(self._admit(attempt, slots) for attempt in attempts))
         finally:
             finished_ns = self.clock()
             runs = tuple(attempt.record(finished_ns) for attempt in attempts)
-            sink.append(Run(arm, started_ns, finished_ns, runs))
+            sink.append(Run(arm, started_ns, finished_ns, runs, watch.lag()))
 
     async def _admit(self, attempt: _Attempt, slots: asyncio.Semaphore) -> None:
         async with slots:

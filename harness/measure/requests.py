@@ -10,12 +10,15 @@ import httpx
 import msgspec
 
 from harness.measure.clock import Clock, monotonic_ns
+from harness.measure.stamped import StampedStream
+from harness.measure.transport import stamped_stream
 from harness.protocol import fold_stream
 from harness.records import Chunk, RequestRecord
 from harness.records.errors import ServerError
-from harness.records.stream import encodable
+from harness.records.stream import StampedBy, encodable
 
 GENERATE_PATH = "/api/generate"
+_HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
 _NONCE_DIGITS = 8
 _FOREIGN = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
 
@@ -64,29 +67,21 @@ async def measure_request(
     Raises:
         asyncio.CancelledError: If the caller gave up (deadline, interrupt).
     """
-    chunks: list[Chunk] = []
-    instants: dict[str, int] = {}
+    received = _Received(clock)
     error: str | None = "cancelled before its stream ended"
-
-    async def trace(event: str, _info: Mapping[str, object]) -> None:
-        instants[event] = clock()
-
     content = msgspec.json.encode(body)
-    headers = {"Content-Type": "application/json"}
     asked_ns = clock()
     try:
         async with client.stream(
-            "POST", GENERATE_PATH, content=content, headers=headers, extensions={"trace": trace}
+            "POST", GENERATE_PATH, content=content, headers=_HEADERS, extensions={"trace": received.trace}
         ) as response:
-            index = 0
-            async for data in response.aiter_raw():
-                chunks.append(Chunk(index, clock(), data))
-                index += 1
+            await received.take(response)
         error = None if response.is_success else f"HTTP {response.status_code}"
     except _FOREIGN as failure:
         error = _failure(failure)
     finally:
         ended_ns = clock()
+        chunks, stamped_by = received.chunks()
         folded = fold_stream(chunks)
         if error is None:
             error = folded.error
@@ -96,15 +91,54 @@ async def measure_request(
             name=name,
             nonce=nonce,
             asked_ns=asked_ns,
-            sent_ns=instants.get("http11.send_request_body.complete", asked_ns),
+            sent_ns=received.sent_ns or asked_ns,
             ended_ns=chunks[-1].received_ns if error is None else ended_ns,
-            connected="connection.connect_tcp.started" in instants,
+            connected=received.connected,
             token_ns=tuple(event.received_ns for event in folded.events),
             token_chunk=tuple(event.chunk_index for event in folded.events),
             text="".join(event.text for event in folded.events),
             done_reason=folded.done_reason,
             server=folded.server,
             error=error,
+            stamped_by=stamped_by,
+            read_lag_max_ns=received.read_lag_max_ns(),
         )
         sink.append(record)
     return record
+
+
+class _Received:
+    """What came for one request: from the measuring transport with its stamps, from any other stamped as it is read."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._stream: StampedStream | None = None
+        self._chunks: list[Chunk] = []
+        self._instants: dict[str, int] = {}
+
+    async def trace(self, event: str, _info: Mapping[str, object]) -> None:
+        """Stock httpx tells its progress here."""
+        self._instants[event] = self._clock()
+
+    async def take(self, response: httpx.Response) -> None:
+        self._stream = stamped_stream(response)
+        if self._stream is not None:
+            await self._stream.finished()
+            return
+        async for data in response.aiter_raw():
+            self._chunks.append(Chunk(len(self._chunks), self._clock(), data))
+
+    @property
+    def sent_ns(self) -> int | None:
+        """When the request was sent, ns, if the transport told."""
+        return self._stream.sent_ns if self._stream else self._instants.get("http11.send_request_body.complete")
+
+    @property
+    def connected(self) -> bool:
+        return self._stream.connected if self._stream else "connection.connect_tcp.started" in self._instants
+
+    def chunks(self) -> tuple[list[Chunk], StampedBy]:
+        return self._stream.chunks() if self._stream else (self._chunks, "user")
+
+    def read_lag_max_ns(self) -> int | None:
+        return max(self._stream.read_lags_ns(), default=None) if self._stream else None

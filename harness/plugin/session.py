@@ -22,6 +22,7 @@ from harness.measure import (
     anchor,
     bind,
     measure_scenario,
+    measuring_client,
     nonces,
 )
 from harness.plugin.options import Settings
@@ -171,17 +172,8 @@ async def _probe(servers: Sequence[Server], settings: Settings) -> tuple[ServerI
 
 
 async def _open_clients(stack: contextlib.AsyncExitStack, urls: Sequence[str]) -> dict[str, httpx.AsyncClient]:
-    """A client for each server; no read timeout, because the block's deadline is the limit."""
-    clients = {}
-    for url in dict.fromkeys(urls):
-        client = httpx.AsyncClient(
-            base_url=url,
-            timeout=httpx.Timeout(None, connect=10.0),
-            limits=httpx.Limits(keepalive_expiry=None),
-            trust_env=False,
-        )
-        clients[url] = await stack.enter_async_context(client)
-    return clients
+    """A measuring client for each server."""
+    return {url: await stack.enter_async_context(measuring_client(url)) for url in dict.fromkeys(urls)}
 
 
 def _server_line(info: ServerInfo, model: str) -> str:

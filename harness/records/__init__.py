@@ -1,14 +1,17 @@
 """Frozen observations: what was seen, never what it means. Times are integer nanoseconds of one monotonic clock."""
 
-from harness.records.session import AgentRun, Block, ClockAnchor, Environment, Run, ServerInfo, Session
+from harness.records.calibration import Calibration
+from harness.records.session import AgentRun, Block, ClockAnchor, Environment, LoopLag, Run, ServerInfo, Session
 from harness.records.stream import Chunk, RequestRecord, ServerDurations, TokenEvent
 
 __all__ = [
     "AgentRun",
     "Block",
+    "Calibration",
     "Chunk",
     "ClockAnchor",
     "Environment",
+    "LoopLag",
     "RequestRecord",
     "Run",
     "ServerDurations",

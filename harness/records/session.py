@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from harness.records.calibration import Calibration
 from harness.records.stream import RequestRecord
 
 CONCURRENT = "concurrent"
@@ -51,6 +52,21 @@ class AgentRun:
 
 
 @dataclass(frozen=True, slots=True)
+class LoopLag:
+    """How late the measuring event loop ran what was due, over one run; its resolution is 1 ms.
+
+    Attributes:
+        samples: Instants at which it was looked.
+        p99_ns: 99th percentile of the lag, ns.
+        max_ns: The longest lag, ns.
+    """
+
+    samples: int
+    p99_ns: int
+    max_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One arm of a block: an agent alone, or all of them together.
 
@@ -59,12 +75,14 @@ class Run:
         started_ns: Just before the agents were started, ns.
         finished_ns: Just after the last of them ended, ns.
         agents: One AgentRun each, in the scenario's order.
+        loop_lag: Lag of the measuring event loop meanwhile; None if nobody watched.
     """
 
     arm: str
     started_ns: int
     finished_ns: int
     agents: tuple[AgentRun, ...]
+    loop_lag: LoopLag | None = None
 
     @property
     def wall_ns(self) -> int:
@@ -159,6 +177,8 @@ class Session:
         settings: Options that shaped the measurement, as text.
         options: Per scenario and role, the Ollama options that were sent with every request.
         blocks: All blocks in the order of measuring, the warm-up ones too.
+        calibrations: What the instrument was found to be off by at the start, the last one counts; () if nobody
+            looked.
     """
 
     environment: Environment
@@ -170,3 +190,4 @@ class Session:
     settings: dict[str, str] = field(default_factory=dict)
     options: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     blocks: tuple[Block, ...] = ()
+    calibrations: tuple[Calibration, ...] = ()

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+StampedBy = Literal["kernel", "user"]
+"""Who stamped the reads of a stream: the kernel when they arrived, or this process when it got to read them."""
 
 
 def encodable(text: str) -> str:
@@ -63,8 +67,8 @@ class RequestRecord:
         name: The call's name in the agent's workflow.
         nonce: The unique text at the start of the prompt.
         asked_ns: The agent handed the request to the client, ns.
-        sent_ns: The request's last byte was written to the socket, ns; equal to ``asked_ns`` where the
-            transport does not tell.
+        sent_ns: Just before the write of the request's last byte (stock httpx: after it), ns; equal to
+            ``asked_ns`` where the transport does not tell.
         ended_ns: The stream ended, or failed, ns.
         connected: True if a connection had to be opened for it (its set-up is then inside the latencies).
         token_ns: Receive instant of each token event, n values, ns, in order.
@@ -73,6 +77,9 @@ class RequestRecord:
         done_reason: ``stop``, ``length`` ... or None if the stream had no last line.
         server: The server's own figures, or None if it sent none.
         error: Why the request failed, or None.
+        stamped_by: Whose the receive instants are.
+        read_lag_max_ns: The longest that received bytes lay in the kernel before this process read them, ns; None
+            without the kernel's stamps.
     """
 
     name: str
@@ -87,3 +94,5 @@ class RequestRecord:
     done_reason: str | None
     server: ServerDurations | None
     error: str | None
+    stamped_by: StampedBy = "user"
+    read_lag_max_ns: int | None = None

@@ -3,6 +3,7 @@
 from harness.report.summary import SUMMARY_FORMAT, session_summary
 from harness.report.terminal import (
     breach_message,
+    calibration_line,
     invalid_message,
     printable,
     printable_lines,
@@ -14,6 +15,7 @@ from harness.report.writer import write_text
 __all__ = [
     "SUMMARY_FORMAT",
     "breach_message",
+    "calibration_line",
     "invalid_message",
     "printable",
     "printable_lines",

@@ -8,13 +8,14 @@ from harness.judge import (
     AgentFigures,
     Estimate,
     Gate,
+    InstrumentLimits,
     ScenarioSummary,
     Symptom,
     Verdict,
     block_figures,
     invalid_reasons,
 )
-from harness.records import Block
+from harness.records import Block, Calibration
 
 _UNITS = {
     "guide_efficiency_pct": "%",
@@ -116,10 +117,19 @@ def _invalid_lines(scenario: ScenarioSummary) -> list[str]:
     ]
 
 
-def progress_line(block: Block, runs: int) -> str:
+def calibration_line(found: Calibration) -> str:
+    """What the instrument is off by, in one line."""
+    return (
+        f"  instrument: TTFT {found.ttft_bias_ms:+.3f} ms (p99 {found.ttft_error_p99_ms:.3f}), gaps p99 "
+        f"{found.gap_error_p99_ms:.3f} ms, loop lag p99 {found.loop_lag_p99_ms:.1f} ms at {found.streams} streams "
+        f"({found.stamped_by} stamps, {found.loop})"
+    )
+
+
+def progress_line(block: Block, runs: int, instrument: InstrumentLimits | None = None) -> str:
     """One line about a block that has just ended."""
     name = "warm-up" if block.warmup else f"block {block.index}/{runs}"
-    reasons = invalid_reasons(block)
+    reasons = invalid_reasons(block, instrument)
     if reasons:
         return f"  {block.scenario} {name}: invalid: {printable(reasons[0])}"
     figures = block_figures(block)

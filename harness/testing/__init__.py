@@ -3,6 +3,7 @@
 from harness.testing.builders import (
     build_agent_run,
     build_block,
+    build_calibration,
     build_environment,
     build_request,
     build_run,
@@ -15,6 +16,7 @@ __all__ = [
     "FakeClock",
     "build_agent_run",
     "build_block",
+    "build_calibration",
     "build_environment",
     "build_request",
     "build_run",

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from harness.records import (
     AgentRun,
     Block,
+    Calibration,
     ClockAnchor,
     Environment,
     RequestRecord,
@@ -132,6 +133,25 @@ def build_block(
     )
 
 
+def build_calibration() -> Calibration:
+    """A calibration of a good instrument at two streams."""
+    return Calibration(
+        streams=2,
+        tokens=200,
+        unaccounted_tokens=0,
+        ttft_bias_ms=0.005,
+        ttft_error_p50_ms=0.005,
+        ttft_error_p99_ms=0.05,
+        gap_error_p99_ms=0.01,
+        throughput_error_pct=0.01,
+        coalesced_share=0.0,
+        cpu_s_per_1000_tokens=0.05,
+        loop_lag_p99_ms=1.0,
+        stamped_by="kernel",
+        loop="uvloop",
+    )
+
+
 def build_environment() -> Environment:
     """An environment with something in every field."""
     return Environment(
@@ -163,4 +183,5 @@ def build_session(blocks: Sequence[Block] = ()) -> Session:
         settings={"runs": "5"},
         options={"pair": {"A": {"num_ctx": 512.0}}},
         blocks=tuple(blocks),
+        calibrations=(build_calibration(),),
     )

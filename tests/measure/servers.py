@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -82,3 +82,76 @@ async def within(awaitable: Awaitable[T], seconds: float = 10.0) -> T:
     """Awaits with a generous limit, so that a deadlock is a failure and not a hang."""
     async with asyncio.timeout(seconds):
         return await awaitable
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+Write = bytes | None | Callable[[], Awaitable[object]]
+
+
+def http_chunk(data: bytes) -> bytes:
+    """An HTTP chunk of ``Transfer-Encoding: chunked``; of nothing: the last one."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+class SocketServer:
+    """An HTTP server on a real socket that answers every request with the same writes, whatever they are.
+
+    Attributes:
+        requests: The requests as they came, head and body.
+        connections: How many connections there were.
+    """
+
+    def __init__(self, *writes: Write) -> None:
+        """Bytes are written as they are and flushed, None closes the connection, a callable is awaited in between."""
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self._writes = writes
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> SocketServer:
+        """Starts it."""
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        return self
+
+    @property
+    def url(self) -> str:
+        """Its URL."""
+        assert self._server is not None
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stops it and its connections."""
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await within(asyncio.gather(*self._tasks, return_exceptions=True))
+        await self._server.wait_closed()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self.connections += 1
+        try:
+            with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+                while await self._answered(reader, writer):
+                    pass
+        finally:
+            writer.close()
+
+    async def _answered(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        head = await reader.readuntil(b"\r\n\r\n")
+        lines = head.lower().split(b"\r\n")
+        length = next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), 0)
+        self.requests.append(head + await reader.readexactly(length))
+        for write in self._writes:
+            if write is None:
+                return False
+            if isinstance(write, bytes):
+                writer.write(write)
+                await writer.drain()
+            else:
+                await write()
+        return True

@@ -1,0 +1,142 @@
+"""The instrument judged: its errors against a server whose truth is known, and what disqualifies it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+from harness.judge.statistics import quantile
+from harness.records import Block, Calibration, LoopLag, RequestRecord
+
+_MS = 1e6
+
+
+class Truth(Protocol):
+    """What the ground-truth server really did with one request; instants on the client's clock, ns."""
+
+    @property
+    def arrived_ns(self) -> int:
+        """The request's last segment arrived."""
+
+    @property
+    def token_ns(self) -> Sequence[int]:
+        """Just before the write of each token, n values."""
+
+    @property
+    def token_write(self) -> Sequence[int]:
+        """Which write each token was in, n values."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentLimits:
+    """What an instrument may be off by; beyond it a session or a block is INVALID.
+
+    Attributes:
+        ttft_ms: 99th percentile of the absolute error of TTFT, ms.
+        gap_ms: 99th percentile of the absolute error of a gap, ms.
+        coalesced_share: Share of tokens that were not told apart.
+        loop_lag_ms: 99th percentile of the event loop's lag over a run, ms. Where the kernel stamps, a lag falsifies
+            no latency, but holds up what is sent next.
+    """
+
+    ttft_ms: float = 5.0
+    gap_ms: float = 1.0
+    coalesced_share: float = 0.02
+    loop_lag_ms: float = 50.0
+
+
+def ttft_error_ms(record: RequestRecord, truth: Truth) -> float:
+    """Reported less true time to first token, ms; both have at least one token."""
+    return (record.token_ns[0] - record.sent_ns - (truth.token_ns[0] - truth.arrived_ns)) / _MS
+
+
+def gap_errors_ms(record: RequestRecord, truth: Truth) -> Iterator[float]:
+    """Reported less true gap between tokens, ms, of all that were sent in different writes."""
+    tokens = zip(record.token_ns, truth.token_ns, truth.token_write, strict=False)
+    for (seen, sent, write), (next_seen, next_sent, next_write) in pairwise(tokens):
+        if write != next_write:
+            yield (next_seen - seen - (next_sent - sent)) / _MS
+
+
+def coalesced(record: RequestRecord, truth: Truth) -> int:
+    """Tokens that came in one read with the token before, though they were sent in another write."""
+    tokens = pairwise(zip(record.token_chunk, truth.token_write, strict=False))
+    return sum(chunk == next_chunk and write != next_write for (chunk, write), (next_chunk, next_write) in tokens)
+
+
+def throughput_error_pct(record: RequestRecord, truth: Truth) -> float:
+    """Error of tokens per second from sending to last token, per cent of the true one."""
+    true = truth.token_ns[-1] - truth.arrived_ns
+    return 100 * (true / (record.token_ns[-1] - record.sent_ns) - 1)
+
+
+def calibration_of(
+    pairs: Sequence[tuple[RequestRecord, Truth]], *, streams: int, cpu_s: float, loop_lag: LoopLag, loop: str
+) -> Calibration:
+    """Sums up what was measured of a server of known truth.
+
+    Args:
+        pairs: Each request as the client saw it and as it was.
+        streams: Streams at the same time.
+        cpu_s: CPU time of the client's process meanwhile, s.
+        loop_lag: Lag of its event loop.
+        loop: Library of its event loop.
+
+    Raises:
+        ValueError: If nothing was measured.
+    """
+    sent = sum(len(truth.token_ns) for _, truth in pairs)
+    lost = sum(abs(len(record.token_ns) - len(truth.token_ns)) for record, truth in pairs)
+    told = [(record, truth) for record, truth in pairs if record.token_ns and truth.token_ns]
+    if not told:
+        raise ValueError("no token was measured")
+    ttft = [ttft_error_ms(record, truth) for record, truth in told]
+    gaps = [abs(error) for record, truth in told for error in gap_errors_ms(record, truth)]
+    return Calibration(
+        streams=streams,
+        tokens=sent,
+        unaccounted_tokens=lost,
+        ttft_bias_ms=quantile(ttft, 0.5),
+        ttft_error_p50_ms=quantile([abs(error) for error in ttft], 0.5),
+        ttft_error_p99_ms=quantile([abs(error) for error in ttft], 0.99),
+        gap_error_p99_ms=quantile(gaps, 0.99) if gaps else 0.0,
+        throughput_error_pct=max(abs(throughput_error_pct(record, truth)) for record, truth in told),
+        coalesced_share=sum(coalesced(record, truth) for record, truth in told) / sent,
+        cpu_s_per_1000_tokens=1000 * cpu_s / sent,
+        loop_lag_p99_ms=loop_lag.p99_ns / _MS,
+        stamped_by="kernel" if all(record.stamped_by == "kernel" for record, _ in pairs) else "user",
+        loop=loop,
+    )
+
+
+def calibration_faults(found: Calibration, limits: InstrumentLimits) -> tuple[str, ...]:
+    """Why nothing that this instrument measures can be trusted; () if it can."""
+    checks = (
+        ("TTFT error p99", found.ttft_error_p99_ms, limits.ttft_ms, "ms"),
+        ("gap error p99", found.gap_error_p99_ms, limits.gap_ms, "ms"),
+        ("coalesced share", found.coalesced_share, limits.coalesced_share, ""),
+    )
+    faults = [
+        f"{name} {value:.3g} {unit}".rstrip() + f" (limit {most:g})"
+        for name, value, most, unit in checks
+        if value > most
+    ]
+    if found.unaccounted_tokens:
+        faults.append(f"{found.unaccounted_tokens} of {found.tokens} tokens lost or doubled")
+    return tuple(faults)
+
+
+def disturbances(block: Block, limits: InstrumentLimits) -> tuple[str, ...]:
+    """Runs of a block during which the measuring event loop was held up; () if none was."""
+    reasons = []
+    for run in block.runs:
+        by_kernel = all(request.stamped_by == "kernel" for agent in run.agents for request in agent.requests)
+        limit_ms = limits.loop_lag_ms if by_kernel else limits.ttft_ms
+        if run.loop_lag is not None and run.loop_lag.p99_ns / _MS > limit_ms:
+            reasons.append(
+                f"the measuring event loop lagged by {run.loop_lag.p99_ns / _MS:.0f} ms (p99, limit {limit_ms:g}) in "
+                f"{run.arm}: something else kept this process or its CPU busy"
+            )
+    return tuple(reasons)
