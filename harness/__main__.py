@@ -30,7 +30,37 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="harness", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     _add_serve(commands.add_parser("serve", help="serve a small real model with Ollama's API"))
+    _add_truth(commands.add_parser("truth", help="serve tokens at known times, to check what a client measures"))
+    _add_calibrate(commands.add_parser("calibrate", help="measure what this machine's measuring client is off by"))
     return parser
+
+
+def _add_calibrate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--streams", type=_positive, default=2, help="streams at the same time (%(default)s)")
+    parser.add_argument("--requests", type=_positive, default=200, help="requests in all, at least (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=_calibrate)
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    import asyncio  # noqa: PLC0415 - the servers' commands start faster without
+
+    from harness.judge import InstrumentLimits, calibration_faults, calibration_of  # noqa: PLC0415
+    from harness.measure import measuring_loops, rounds_for, run_calibration  # noqa: PLC0415
+    from harness.report import calibration_json, calibration_line  # noqa: PLC0415
+    from harness.servers.host import allow_open_files, apart  # noqa: PLC0415
+
+    streams: int = options.streams
+    allow_open_files(2 * streams)
+    (factory,) = measuring_loops().values()
+    with apart() as server_cpus, asyncio.Runner(loop_factory=factory) as runner:
+        run = runner.run(run_calibration(streams, rounds_for(streams, options.requests), server_cpus))
+    found = calibration_of(run.pairs, streams=streams, cpu_s=run.cpu_s, loop_lag=run.loop_lag, loop=run.loop)
+    sys.stdout.write((calibration_json(found) if options.json else calibration_line(found).strip()) + "\n")
+    faults = calibration_faults(found, InstrumentLimits())
+    for fault in faults:
+        sys.stderr.write(f"harness calibrate: worse than its limit: {fault}\n")
+    return 1 if faults else 0
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +90,42 @@ def _serve(options: argparse.Namespace) -> NoReturn:
     )
 
 
+def _add_truth(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--port", type=_port, action="append", required=True, help="port to listen on; 0 takes a free one; repeatable")
+    add("--config", type=Path, help="a configuration in JSON (see GET /truth/config); other options go over it")
+    add("--ttft-ms", type=float, help="prefill: from the grant of a slot to the first token")
+    add("--gap-ms", type=float, help="from token to token: the value, the mean, or a gap without its stall")
+    add("--gaps", choices=("fixed", "exponential", "stalls"), help="how gaps are drawn")
+    add("--stall-ms", type=float, help="added to one gap in every --stall-every")
+    add("--stall-every", type=int, help="see --stall-ms")
+    add("--trace", type=Path, help="a JSON list of gaps in ms that are replayed")
+    add("--tokens", type=int, help="tokens of an answer; by default what the request asks for, or 128")
+    add("--slowdown", type=float, help="how many times slower a request is while another one runs")
+    add("--pool-tok-s", type=float, help="tokens a second that all requests share")
+    add("--memory-mib", type=float, help="the device's memory")
+    add("--model", action="append", metavar="NAME[=MIB]", help="a model and its size; repeatable")
+    add("--load-ms", type=float, help="a cold load of a model")
+    add("--spill-slowdown", type=float, help="how many times slower a model is that is wholly outside the memory")
+    add("--slots", type=int, help="requests that a port works on at once; 0: no limit")
+    add("--fault", metavar="KIND", help="what goes wrong in every answer, such as reset or packed_lines")
+    add("--fault-after", type=int, help="tokens sent before the fault strikes")
+    add("--no-nodelay", action="store_true", help="leave Nagle's algorithm on")
+    add("--seed", type=int, help="of everything drawn")
+    add("--with-parent", action="store_true", help="end when the process that started this one ends")
+    parser.set_defaults(run=_truth)
+
+
+def _truth(options: argparse.Namespace) -> int:
+    parent = os.getppid() if options.with_parent else None
+    logging.basicConfig(stream=sys.stderr, level=logging.ERROR)
+    from harness.servers.truth.command import config_of  # noqa: PLC0415 - other commands need no server
+    from harness.servers.truth.serve import serve  # noqa: PLC0415
+
+    serve(options.port, config_of(options), parent=parent)
+    return 0
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > _MAX_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port: use a number from 0 to {_MAX_PORT}")
@@ -68,7 +134,7 @@ def _port(text: str) -> int:
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of threads: use 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0: use 1 or more")
     return int(text)
 
 

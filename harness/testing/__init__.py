@@ -11,6 +11,7 @@ from harness.testing.builders import (
 )
 from harness.testing.clock import FakeClock
 from harness.testing.streams import done_line, stream_lines, text_line
+from harness.testing.truth import find_true_request, truth_server
 
 __all__ = [
     "FakeClock",
@@ -22,6 +23,8 @@ __all__ = [
     "build_run",
     "build_session",
     "done_line",
+    "find_true_request",
     "stream_lines",
     "text_line",
+    "truth_server",
 ]
