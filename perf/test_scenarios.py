@@ -11,7 +11,8 @@ from harness.judge import ScenarioSummary
 Step = Callable[[ScenarioSummary], None]
 
 
-def test_scenario(measured: ScenarioSummary, store_timings: Step, assert_verdict: Step) -> None:
+@pytest.mark.asyncio(loop_scope="session")
+async def test_scenario(measured: ScenarioSummary, store_timings: Step, assert_verdict: Step) -> None:
     """Two agents together keep the scenario's limits of efficiency and contention."""
     store_timings(measured)
     assert_verdict(measured)
@@ -19,7 +20,8 @@ def test_scenario(measured: ScenarioSummary, store_timings: Step, assert_verdict
 
 @pytest.mark.gpu
 @pytest.mark.ollama
-def test_scenario_on_gpu(measured: ScenarioSummary, store_timings: Step, assert_verdict: Step) -> None:
+@pytest.mark.asyncio(loop_scope="session")
+async def test_scenario_on_gpu(measured: ScenarioSummary, store_timings: Step, assert_verdict: Step) -> None:
     """The same with the model in GPU memory, against the guide's own limits."""
     store_timings(measured)
     assert_verdict(measured)

@@ -1,6 +1,11 @@
-"""What all tests share: how hard hypothesis tries. Its deadline is off, because a busy host is not a bug."""
+"""What all tests share: how hard hypothesis tries (without a deadline: a busy host is not a bug), and the truth."""
 
 from hypothesis import settings
 
+from harness.testing.truth import truth_server
+
+__all__ = ["truth_server"]
+
 settings.register_profile("house", max_examples=40, deadline=None)
+settings.register_profile("deep", max_examples=10_000, deadline=None)  # --hypothesis-profile=deep
 settings.load_profile("house")

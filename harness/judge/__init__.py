@@ -3,11 +3,12 @@
 from harness.judge.contention import ContentionRules, Symptom, symptoms
 from harness.judge.figures import AgentFigures, ArmFigures, BlockFigures, block_figures, invalid_reasons
 from harness.judge.gate import Gate, Verdict, overall
-from harness.judge.instrument import InstrumentLimits, calibration_faults, calibration_of
+from harness.judge.instrument import INSTRUMENT_LIMITS, InstrumentLimits, calibration_faults, calibration_of
 from harness.judge.statistics import Estimate, mean_estimate, share_estimate
 from harness.judge.summary import ScenarioSummary, judge_scenario, unmeasured_scenario
 
 __all__ = [
+    "INSTRUMENT_LIMITS",
     "AgentFigures",
     "ArmFigures",
     "BlockFigures",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Protocol
 
@@ -126,6 +126,10 @@ def calibration_faults(found: Calibration, limits: InstrumentLimits) -> tuple[st
     if found.unaccounted_tokens:
         faults.append(f"{found.unaccounted_tokens} of {found.tokens} tokens lost or doubled")
     return tuple(faults)
+
+
+INSTRUMENT_LIMITS = tuple(field.name for field in fields(InstrumentLimits))
+"""Names of the limits that can be set."""
 
 
 def disturbances(block: Block, limits: InstrumentLimits) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Plan to records: runs agents against servers and stamps what comes back. Judges nothing."""
 
 from harness.measure.blocks import Stop, failed, measure_block, measure_scenario
+from harness.measure.calibration import CalibrationRun, rounds_for, run_calibration
 from harness.measure.clock import Clock, anchor, monotonic_ns
 from harness.measure.coordinator import Coordinator
 from harness.measure.loop import LagWatch, loop_name, measuring_loops
@@ -10,6 +11,7 @@ from harness.measure.transport import MeasuringTransport, measuring_client
 
 __all__ = [
     "AgentPlan",
+    "CalibrationRun",
     "Clock",
     "Coordinator",
     "LagWatch",
@@ -28,4 +30,6 @@ __all__ = [
     "measuring_loops",
     "monotonic_ns",
     "nonces",
+    "rounds_for",
+    "run_calibration",
 ]

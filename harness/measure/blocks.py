@@ -45,18 +45,22 @@ async def measure_block(
     arms = {solo_arm(agent.role): (agent,) for agent in plan.agents} | {CONCURRENT: plan.agents}
     runs: list[Run] = []
     error: str | None = "interrupted"
+    silent = ""
     try:
         with collector_off():
             async with asyncio.timeout(plan.deadline_s):
                 for arm in order:
                     for url in dict.fromkeys(agent.url for agent in arms[arm]):
+                        silent = url
                         await open_connection(coordinator.clients[url])
+                    silent = ""
                     await coordinator.run(arm, arms[arm], runs)
         error = None
     except TimeoutError:
+        waiting = f": {silent} did not answer" if silent else _under_way(runs)
         error = (
-            f"the block did not end within its deadline of {plan.deadline_s:g} s (--block-deadline); on a CPU-only "
-            "host check num_thread: servers whose threads exceed the cores starve each other"
+            f"the block did not end within its deadline of {plan.deadline_s:g} s (--block-deadline){waiting}; "
+            "on a CPU-only host check num_thread: servers whose threads exceed the cores starve each other"
         )
     except ServerError as failure:
         error = str(failure)
@@ -72,6 +76,18 @@ async def measure_block(
         )
         keep(block)
     return block
+
+
+def _under_way(runs: Sequence[Run]) -> str:
+    """Whom a deadline found waiting for what."""
+    waiting = [
+        f"{agent.role} in {run.arm} was in request {last.name!r} after {len(last.token_ns)} tokens"
+        for run in runs[-1:]
+        for agent in run.agents
+        for last in agent.requests[-1:]
+        if agent.error == "cancelled" and last.error
+    ]
+    return f": {', '.join(waiting)}" if waiting else ""
 
 
 def failed(block: Block) -> bool:

@@ -6,16 +6,19 @@ A read costs one callback of the event loop, one ``recvmsg`` and httptools' fram
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 from collections.abc import Callable
 
 import httpx
 
-from harness.measure import stamps
 from harness.measure.clock import monotonic_ns
 from harness.measure.stamped import StampedStream
+from harness.servers import kernel_stamps
 
 _READ_BYTES = 65536
+_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux; it lasts for a few segments only
 
 
 class Connection:
@@ -31,9 +34,11 @@ class Connection:
         self._idle = idle
         self._gone = gone
         self._stream: StampedStream | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self._broken = 0  # the errno that a reset left behind
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._ancillary_bytes = stamps.ANCILLARY_BYTES if stamps.enable(sock) else 0
+        self._ancillary_bytes = kernel_stamps.ANCILLARY_BYTES if kernel_stamps.enable(sock) else 0
         self._loop.add_reader(sock.fileno(), self._readable)
 
     async def ask(self, request: httpx.Request, *, connected: bool) -> StampedStream:
@@ -55,34 +60,46 @@ class Connection:
 
     async def _send(self, stream: StampedStream, message: bytes) -> None:
         rest = memoryview(message)
-        while rest:
+        while rest and not self.closed:  # a closed one has told its stream why
             stream.sent_ns = monotonic_ns()
             try:
                 rest = rest[self._sock.send(rest) :]
             except BlockingIOError:
-                writable = self._loop.create_future()
-                self._loop.add_writer(self._sock.fileno(), _resolve, writable)
+                self._writable = self._loop.create_future()
+                self._loop.add_writer(self._sock.fileno(), _resolve, self._writable)
                 try:
-                    await writable
+                    await self._writable
                 finally:
-                    self._loop.remove_writer(self._sock.fileno())
+                    if not self.closed:
+                        self._loop.remove_writer(self._sock.fileno())
 
     def _readable(self) -> None:
         try:
             data, ancillary, _flags, _address = self._sock.recvmsg(_READ_BYTES, self._ancillary_bytes)
             instant_ns = monotonic_ns()
+            if _QUICK_ACK is not None:  # or a server without TCP_NODELAY waits 40 ms for our delayed acknowledgement
+                self._sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
-            self.close(httpx.ReadError(f"the connection broke: {error.strerror or error}"))
+            self.close(_broken(self._broken or error.errno or errno.EIO))
             return
         stream = self._stream
         if data and stream is not None and not stream.over:
             stream.received(data, ancillary, instant_ns)
+            self._look_for_reset(stream)
             return
-        if not data and stream is not None:
+        if not data and stream is not None and not self._broken:
             stream.ended()
-        self.close()  # the server's end of it, or bytes that nobody asked for
+        self.close(_broken(self._broken) if self._broken else None)  # or its end, or bytes that nobody asked for
+
+    def _look_for_reset(self, stream: StampedStream) -> None:
+        """A reset behind bytes: uvloop calls for the two together once and never again."""
+        self._broken = self._broken or self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if self._broken and stream.over:
+            self.close()
+        elif self._broken:
+            self._loop.call_soon(self._readable)
 
     def release(self) -> None:
         """The answer was taken, or given up."""
@@ -100,6 +117,9 @@ class Connection:
             return
         self.closed = True
         self._loop.remove_reader(self._sock.fileno())
+        if self._writable is not None:
+            self._loop.remove_writer(self._sock.fileno())
+            _resolve(self._writable)
         self._sock.close()
         self._gone(self)
         if self._stream is not None:
@@ -109,6 +129,10 @@ class Connection:
 def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def _broken(number: int) -> httpx.ReadError:
+    return httpx.ReadError(f"the connection broke: {os.strerror(number)}")
 
 
 def _head_of(request: httpx.Request) -> bytes:

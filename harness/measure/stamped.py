@@ -13,10 +13,10 @@ from operator import itemgetter
 import httptools
 import httpx
 
-from harness.measure import stamps
 from harness.measure.clock import monotonic_ns
 from harness.records import Chunk
 from harness.records.stream import StampedBy
+from harness.servers import kernel_stamps
 
 _INFORMATIONAL = range(100, 200)
 _FRAMING = (b"transfer-encoding", b"content-length")
@@ -50,8 +50,8 @@ class StampedStream(httpx.AsyncByteStream):
         self._bodiless = method == "HEAD"
         self._read_s = read_s
         self._silence: asyncio.TimerHandle | None = None
-        self._offset_before = self._offset_after = stamps.clock_offset()
-        self._reads: list[tuple[int, stamps.Ancillary]] = []
+        self._offset_before = self._offset_after = kernel_stamps.clock_offset()
+        self._reads: list[tuple[int, kernel_stamps.Ancillary]] = []
         self._bodies: list[tuple[int, bytes]] = []
         self._parser = httptools.HttpResponseParser(self)
         self._reusable = False
@@ -131,21 +131,22 @@ class StampedStream(httpx.AsyncByteStream):
     def _instants(self) -> tuple[StampedBy, list[int]]:
         kernel = [
             stamp + self._offset_before
-            for stamp in (stamps.stamp_of(ancillary) for _, ancillary in self._reads)
+            for stamp in (kernel_stamps.stamp_of(ancillary) for _, ancillary in self._reads)
             if stamp is not None
         ]
-        if len(kernel) == len(self._reads) and stamps.agree(self._offset_before, self._offset_after):
+        if len(kernel) == len(self._reads) and kernel_stamps.agree(self._offset_before, self._offset_after):
             return "kernel", kernel
         return "user", [instant for instant, _ in self._reads]
 
     # What the connection tells.
 
-    def received(self, data: bytes, ancillary: stamps.Ancillary, instant_ns: int) -> None:
+    def received(self, data: bytes, ancillary: kernel_stamps.Ancillary, instant_ns: int) -> None:
         """A read."""
         self._reads.append((instant_ns, ancillary))
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._reusable = False  # also where the answer was whole, and nobody knows what came after it
             self.failed(httpx.RemoteProtocolError(f"the answer is not HTTP/1.1: {error}"))
         if self._news is not None:
             self._news.set()
@@ -166,12 +167,18 @@ class StampedStream(httpx.AsyncByteStream):
         if self.over:
             return
         self._error = error
-        self._offset_after = stamps.clock_offset()
+        self._offset_after = kernel_stamps.clock_offset()
         if not self._head.done():
             self._head.set_exception(error)
+            self._head.exception()  # nobody may be waiting for it
         self._wake()
 
     # What the parser tells (the names are httptools').
+
+    def on_message_begin(self) -> None:
+        """An answer; a second one is none of ours."""
+        if self.over:
+            raise ValueError("bytes after the answer")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header."""
@@ -182,6 +189,9 @@ class StampedStream(httpx.AsyncByteStream):
         status = self._parser.get_status_code()
         if status in _INFORMATIONAL:
             return
+        if not status:
+            self.failed(httpx.RemoteProtocolError("the answer is not HTTP/1.1: its status is 0"))
+            return
         self.status = status
         if not self._head.done():
             self._head.set_result(None)
@@ -191,7 +201,8 @@ class StampedStream(httpx.AsyncByteStream):
 
     def on_body(self, body: bytes) -> None:
         """A part of the body, without its framing."""
-        self._bodies.append((len(self._reads) - 1, body))
+        if not self.over:
+            self._bodies.append((len(self._reads) - 1, body))
 
     def on_message_complete(self) -> None:
         """The whole body is there; or an informational answer, and the real one follows."""
@@ -203,7 +214,7 @@ class StampedStream(httpx.AsyncByteStream):
 
     def _completed(self) -> None:
         self._complete = True
-        self._offset_after = stamps.clock_offset()
+        self._offset_after = kernel_stamps.clock_offset()
         self._wake()
 
     def _wake(self) -> None:

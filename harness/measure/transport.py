@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import defaultdict
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -130,11 +131,13 @@ def stamped_stream(response: httpx.Response) -> StampedStream | None:
 def measuring_client(url: str) -> httpx.AsyncClient:
     """An HTTP client for measured requests to one server.
 
-    It reads no proxy from the environment and has no read timeout: the block's deadline is the limit.
+    It reads no proxy from the environment and has no read timeout: the block's deadline is the limit. It keeps no
+    cookies: one that httpx cannot send back would fail every request after it.
     """
     return httpx.AsyncClient(
         base_url=url,
         transport=MeasuringTransport(),
         timeout=httpx.Timeout(None, connect=_CONNECT_S),
         trust_env=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
     )

@@ -11,10 +11,11 @@ import pytest
 import pytest_asyncio
 
 from harness.judge import ScenarioSummary, Verdict
-from harness.plugin.options import Settings, add_options, read_settings
+from harness.plugin.flags import add_options
+from harness.plugin.options import Settings, read_settings
 from harness.plugin.session import PerfSession, open_session
 from harness.records.errors import ConfigurationError, HarnessError
-from harness.report import breach_message, invalid_message, printable, printable_lines, summary_lines
+from harness.report import breach_message, calibration_line, invalid_message, printable, printable_lines, summary_lines
 
 _SETTINGS = pytest.StashKey[Settings]()
 _SESSION = pytest.StashKey[PerfSession]()
@@ -211,6 +212,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if session is None:
         return
     terminalreporter.section("concurrency")
+    if session.session.calibrations:
+        terminalreporter.write_line(calibration_line(session.session.calibrations[-1]).strip())
     for line in summary_lines(list(session.summaries.values())) if session.summaries else ():
         terminalreporter.write_line(line)
     for name, blocks in session.blocks.items():

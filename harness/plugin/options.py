@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from math import isfinite
 from pathlib import Path
 from typing import TypeVar
 
-import pytest
-
-from harness.judge import ContentionRules
+from harness.judge import INSTRUMENT_LIMITS, ContentionRules, InstrumentLimits
+from harness.plugin.flags import DEFAULT_DEADLINE_S, DEFAULT_RUNS
 from harness.records.errors import ConfigurationError
 from harness.scenarios import (
     PROFILES,
@@ -29,79 +28,6 @@ from harness.servers.host import usable_cpus
 from harness.servers.selection import Selection, checked_url, parse_pins, parse_ports, select
 
 T = TypeVar("T", int, float)
-
-DEFAULT_RUNS = 5
-DEFAULT_DEADLINE_S = 300.0
-
-# (flag, metavar or None for a switch, help). Values stay text here and are checked in one place, `read_settings`.
-OPTIONS: tuple[tuple[str, str | None, str], ...] = (
-    ("--scenario", "NAME", f"measure only this scenario; may be repeated. Known: {', '.join(SCENARIOS)}"),
-    ("--runs", "N", f"measured blocks a scenario, the warm-up block not counted (default {DEFAULT_RUNS})"),
-    (
-        "--model",
-        "NAME",
-        "model (default gemma3:latest on Ollama); `embedded` is made on the spot, on real Ollama too",
-    ),
-    ("--pull", None, "pull the model if a server lacks it"),
-    (
-        "--server",
-        "KIND",
-        "ollama, embedded or connect (default: URLs given, else `ollama` on PATH, else embedded)",
-    ),
-    ("--collector-ollama-url", "URL", "server of the DataCollector; connect to it, never stop it"),
-    ("--insight-ollama-url", "URL", "server of the Insight agent; connect to it, never stop it"),
-    ("--ollama-bin", "PATH", "the `ollama` program to start servers with"),
-    ("--ports", "P,P", "ports of started servers (default 11434,11435 for ollama, free ones for embedded)"),
-    ("--free-ports", None, "take free ports where the wanted ones are in use"),
-    ("--pin", "CPU,CPU", "pin started servers to CPUs: 0,1 or 0-3,4-7; 0,0 puts both on one"),
-    (
-        "--num-thread",
-        "N",
-        "num_thread of every request; 0 sends none (default: cores / servers without a GPU)",
-    ),
-    (
-        "--num-predict",
-        "N",
-        "tokens each request generates (default by profile: 128 gpu, 64 cpu, 24 embedded)",
-    ),
-    ("--max-concurrent", "N", "slots of the coordinator's semaphore (default: one for each agent)"),
-    ("--block-deadline", "S", f"seconds a block may take (default {DEFAULT_DEADLINE_S:g})"),
-    ("--seed", "N", "seed of the order of arms and of sampling (default: random, and printed)"),
-    (
-        "--profile",
-        "NAME",
-        f"column of the thresholds' table (default: found out). Known: {', '.join(PROFILES)}",
-    ),
-    ("--thresholds", "FILE", "a thresholds' table of your own (TOML)"),
-    ("--threshold", "LIMIT", "METRIC=NUMBER or SCENARIO.METRIC=NUMBER, over the table; may be repeated"),
-    ("--contention-ttft-s", "S", "symptom: TTFT more than this over the solo one (default 10)"),
-    (
-        "--contention-throughput-pct",
-        "PCT",
-        "symptom: throughput more than this below the solo one (default 20)",
-    ),
-    ("--contention-efficiency-pct", "PCT", "symptom: measured efficiency below this (default 80)"),
-    (
-        "--inconclusive",
-        "pass|fail",
-        "what an INCONCLUSIVE verdict does to its test (default pass, said loudly)",
-    ),
-    ("--journal", "FILE", "journal of all raw timings (default: a new file in .perf/)"),
-    ("--summary-json", "FILE", "write the summary for programs"),
-    ("--chimera-num-gpu", "N", "layers on the GPU, first tuned agent"),
-    ("--chimera-num-ctx", "N", "context length"),
-    ("--chimera-temperature", "T", "temperature"),
-    ("--chimera-top-p", "P", "top_p"),
-    ("--chimera-top-k", "K", "top_k"),
-    ("--chimera-repeat-penalty", "R", "repeat_penalty"),
-    ("--chimera2-num-gpu", "N", "the same for the second tuned agent"),
-    ("--chimera2-num-ctx", "N", "context length"),
-    ("--chimera2-temperature", "T", "temperature"),
-    ("--chimera2-top-p", "P", "top_p"),
-    ("--chimera2-top-k", "K", "top_k"),
-    ("--chimera2-repeat-penalty", "R", "repeat_penalty"),
-)
-_REPEATED = ("--scenario", "--threshold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +47,18 @@ class Settings:
     overrides: tuple[Override, ...]
     rules: ContentionRules
     inconclusive_fails: bool
+    calibrate: bool
+    instrument: InstrumentLimits
     journal: Path | None
     summary_json: Path | None
 
 
-def add_options(parser: pytest.Parser) -> None:
-    """Registers every option in a group of its own."""
-    group = parser.getgroup("concurrency", "concurrent LLM agents on Ollama servers")
-    for flag, metavar, text in OPTIONS:
-        if metavar is None:
-            group.addoption(flag, action="store_true", default=False, help=text)
-        else:
-            action = "append" if flag in _REPEATED else "store"
-            group.addoption(flag, action=action, default=None, metavar=metavar, help=text)
+def _finite(kind: Callable[[str], T], text: str) -> T | None:
+    try:
+        value = kind(text)
+        return value if isfinite(value) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 class _Reader:
@@ -163,12 +88,10 @@ class _Reader:
         text = self.text(flag)
         if text is None:
             return None
-        try:
-            value = kind(text)
-            finite = isfinite(value)
-        except (ValueError, OverflowError):
-            raise ConfigurationError(f"{flag} must be {words}, got {text!r}") from None
-        if not finite or value < least:
+        value = _finite(kind, text)
+        if value is None:
+            raise ConfigurationError(f"{flag} must be {words}, got {text!r}")
+        if value < least:
             raise ConfigurationError(f"{flag} must be {words} of at least {least:g}, got {text}")
         return value
 
@@ -218,6 +141,20 @@ def _rules(read: _Reader) -> ContentionRules:
         throughput_drop_pct=default.throughput_drop_pct if drop_pct is None else drop_pct,
         efficiency_pct=default.efficiency_pct if efficiency_pct is None else efficiency_pct,
     )
+
+
+def _instrument_limits(read: _Reader) -> InstrumentLimits:
+    limits = InstrumentLimits()
+    for text in read.texts("--instrument-limit"):
+        name, equals, number = text.partition("=")
+        value = _finite(float, number)
+        if not equals or name not in INSTRUMENT_LIMITS or value is None or value < 0:
+            raise ConfigurationError(
+                f"--instrument-limit {text!r}: write NAME=NUMBER, for example ttft_ms=5; names: "
+                f"{', '.join(INSTRUMENT_LIMITS)}"
+            )
+        limits = replace(limits, **{name: value})
+    return limits
 
 
 def _one_of(read: _Reader, flag: str, known: tuple[str, ...]) -> str | None:
@@ -274,6 +211,8 @@ def read_settings(option: Callable[[str], object]) -> Settings:
         thresholds=_thresholds(read),
         overrides=tuple(parse_override(text, tuple(SCENARIOS)) for text in read.texts("--threshold")),
         rules=_rules(read),
+        calibrate=not read.switch("--no-calibration"),
+        instrument=_instrument_limits(read),
         inconclusive_fails=_one_of(read, "--inconclusive", ("pass", "fail")) == "fail",
         journal=read.path("--journal"),
         summary_json=read.path("--summary-json"),

@@ -7,13 +7,13 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import httpx
 import msgspec
 
-from harness.judge import ScenarioSummary, judge_scenario, unmeasured_scenario
+from harness.judge import ScenarioSummary, calibration_faults, calibration_of, judge_scenario, unmeasured_scenario
 from harness.measure import (
     AgentPlan,
     Coordinator,
@@ -24,11 +24,12 @@ from harness.measure import (
     measure_scenario,
     measuring_client,
     nonces,
+    run_calibration,
 )
 from harness.plugin.options import Settings
-from harness.records import Block, ServerInfo, Session
+from harness.records import Block, Calibration, ServerInfo, Session
 from harness.records.errors import HarnessError
-from harness.report import progress_line, session_summary, write_text
+from harness.report import calibration_line, progress_line, session_summary, write_text
 from harness.scenarios import PROFILES, WORKFLOWS, Scenario
 from harness.servers.fleet import Server, open_servers
 from harness.servers.host import is_local, threads_per_server, usable_cores
@@ -37,6 +38,12 @@ from harness.servers.selection import is_embedded_model
 from harness.store import Journal, read_environment
 
 Say = Callable[[str], None]
+
+_CALIBRATIONS = 3
+_UNFIT = (
+    "nothing was measured, because the instrument is worse than its limits: {}; keep this process a CPU free, "
+    "or raise --instrument-limit"
+)
 
 
 def profile_of(infos: Sequence[ServerInfo], model: str) -> str:
@@ -99,7 +106,13 @@ class PerfSession:
         Raises:
             HarnessError: If a server has died, or the journal cannot be written; the scenario is INVALID then.
         """
+        instrument = self.settings.instrument
         limits = self.settings.thresholds.limits(profile or self.session.profile, name, self.settings.overrides)
+        faults = calibration_faults(self.session.calibrations[-1], instrument) if self.session.calibrations else ()
+        if faults:
+            self.summaries[name] = unmeasured_scenario(name, _UNFIT.format("; ".join(faults)))
+            self.write_summary()
+            return self.summaries[name]
         try:
             if name not in self.summaries:
                 for server in self.servers:
@@ -109,7 +122,7 @@ class PerfSession:
             self.summaries[name] = unmeasured_scenario(name, str(error).partition("\n")[0])
             raise
         else:
-            self.summaries[name] = judge_scenario(name, self.blocks[name], limits, self.settings.rules)
+            self.summaries[name] = judge_scenario(name, self.blocks[name], limits, self.settings.rules, instrument)
         finally:
             self.write_summary()
         return self.summaries[name]
@@ -131,12 +144,12 @@ class PerfSession:
 
     async def _load(self, agent: AgentPlan) -> None:
         server = next(server for server in self.servers if server.url == agent.url)
-        await server.api.load(agent.model, agent.options)
+        await server.api.load(agent.model, agent.options, deadline_s=self.settings.deadline_s)
 
     def _keep(self, block: Block) -> None:
         self.journal.append(block)
         self.blocks.setdefault(block.scenario, []).append(block)
-        self.say(progress_line(block, self.settings.runs))
+        self.say(progress_line(block, self.settings.runs, self.settings.instrument))
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -145,6 +158,7 @@ class PerfSession:
             "profile": self.session.profile,
             "seed": self.session.seed,
             "runs": self.settings.runs,
+            "calibration": asdict(self.session.calibrations[-1]) if self.session.calibrations else None,
             "journal": str(self.journal.path),
         }
 
@@ -166,7 +180,7 @@ async def _probe(servers: Sequence[Server], settings: Settings) -> tuple[ServerI
     model = settings.selection.model
     infos = []
     for server, agent in zip(servers, settings.scenarios[0].agents, strict=False):
-        await server.api.load(model, agent.options.sent())
+        await server.api.load(model, agent.options.sent(), deadline_s=settings.deadline_s)
         infos.append(await describe(server, model))
     return tuple(infos)
 
@@ -174,6 +188,21 @@ async def _probe(servers: Sequence[Server], settings: Settings) -> tuple[ServerI
 async def _open_clients(stack: contextlib.AsyncExitStack, urls: Sequence[str]) -> dict[str, httpx.AsyncClient]:
     """A measuring client for each server."""
     return {url: await stack.enter_async_context(measuring_client(url)) for url in dict.fromkeys(urls)}
+
+
+async def _calibrate(settings: Settings, streams: int, say: Say) -> tuple[Calibration, ...]:
+    """Measures what the instrument is off by; a bad result may be a moment's noise and is looked at again."""
+    if not settings.calibrate:
+        say("  instrument: not calibrated (--no-calibration)")
+        return ()
+    found: list[Calibration] = []
+    for _ in range(_CALIBRATIONS):
+        run = await run_calibration(streams)
+        found.append(calibration_of(run.pairs, streams=streams, cpu_s=run.cpu_s, loop_lag=run.loop_lag, loop=run.loop))
+        say(calibration_line(found[-1]))
+        if not calibration_faults(found[-1], settings.instrument):
+            break
+    return tuple(found)
 
 
 def _server_line(info: ServerInfo, model: str) -> str:
@@ -192,7 +221,7 @@ async def open_session(settings: Settings, root: Path, say: Say) -> AsyncIterato
     selection, model = settings.selection, settings.selection.model
     async with contextlib.AsyncExitStack() as stack:
         servers = await stack.enter_async_context(open_servers(selection, say))
-        await stack.enter_async_context(model_in_place(servers, selection, say))
+        await stack.enter_async_context(model_in_place(servers, selection, say, settings.deadline_s))
         infos = await _probe(servers, settings)
         profile = settings.profile or profile_of(infos, model)
         for scenario in settings.scenarios:  # a table without this profile is found now, not after the measuring
@@ -210,7 +239,8 @@ async def open_session(settings: Settings, root: Path, say: Say) -> AsyncIterato
         )
         plans = {scenario.name: _plan(scenario, settings, session, requests) for scenario in settings.scenarios}
         options = {name: {agent.role: dict(agent.options) for agent in plan.agents} for name, plan in plans.items()}
-        session = replace(session, options=options)
+        calibrations = await _calibrate(settings, session.max_concurrent, say)
+        session = replace(session, options=options, calibrations=calibrations)
         clients = await _open_clients(stack, [info.url for info in infos])
         journal = stack.enter_context(Journal(settings.journal or default_journal(root), session))
         for info in infos:

@@ -18,7 +18,7 @@ UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding JSON of somebody else can raise: not JSON, not the shape, not UTF-8, nested without end."""
 
 _EXCERPT = 120
-_Count = Annotated[int, msgspec.Meta(ge=0)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]  # Go's int; no float can hold just any number
 
 
 class _Message(msgspec.Struct):

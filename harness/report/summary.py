@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+import msgspec
+
 from harness.judge import AgentFigures, Estimate, Gate, ScenarioSummary
+from harness.records import Calibration
 
 SUMMARY_FORMAT = 1
 
@@ -74,6 +77,25 @@ def _scenario(scenario: ScenarioSummary) -> dict[str, object]:
         "symptoms": {str(index): [asdict(s) for s in fired] for index, fired in scenario.symptoms.items()},
         "invalid_blocks": {str(index): list(reasons) for index, reasons in scenario.invalid.items()},
     }
+
+
+def calibration_json(found: Calibration) -> str:
+    """A calibration for programs (``python -m harness calibrate --json``), one line."""
+    document = {
+        "streams": found.streams,
+        "tokens": found.tokens,
+        "ttft_error_ms": {"p50": found.ttft_error_p50_ms, "p99": found.ttft_error_p99_ms},
+        "gap_error_ms": {"p99": found.gap_error_p99_ms},
+        "cpu_s_per_1000_tokens": found.cpu_s_per_1000_tokens,
+        "loop_lag_ms": {"p99": found.loop_lag_p99_ms},
+        "coalesced_share": found.coalesced_share,
+        "ttft_bias_ms": found.ttft_bias_ms,
+        "throughput_error_pct": found.throughput_error_pct,
+        "unaccounted_tokens": found.unaccounted_tokens,
+        "stamped_by": found.stamped_by,
+        "loop": found.loop,
+    }
+    return msgspec.json.encode(document).decode()
 
 
 def session_summary(scenarios: Sequence[ScenarioSummary], facts: Mapping[str, object]) -> dict[str, object]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,8 +16,12 @@ from harness.protocol import UNDECODABLE, load_body, normalized_model, unload_bo
 from harness.records.errors import ModelError, ProtocolError, ServerError
 
 _T = TypeVar("_T")
+LOAD_S = 600.0
+_UNLOAD_S = 5.0
 _READ_S = 600.0
+_CONNECT_S = 5.0
 _PIECE = 1 << 20
+_NO_SILENCE = httpx.Timeout(None, connect=_CONNECT_S)  # the deadline of the whole is the limit
 
 
 class ListedModel(msgspec.Struct, frozen=True):
@@ -55,7 +61,11 @@ class OllamaApi:
         """``transport`` is httpx's seam, for tests."""
         self.url = url
         self._client = httpx.AsyncClient(
-            base_url=url, timeout=httpx.Timeout(_READ_S, connect=5.0), transport=transport, trust_env=False
+            base_url=url,
+            timeout=httpx.Timeout(_READ_S, connect=_CONNECT_S),
+            transport=transport,
+            trust_env=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # one that cannot be sent back would stay
         )
 
     async def close(self) -> None:
@@ -87,17 +97,24 @@ class OllamaApi:
         """The loaded model by name, or None."""
         return _named(await self.loaded(), model)
 
-    async def load(self, model: str, options: Mapping[str, float], *, keep_alive: int = -1) -> None:
+    async def load(
+        self, model: str, options: Mapping[str, float], *, keep_alive: int = -1, deadline_s: float = LOAD_S
+    ) -> None:
         """Loads a model with these options, or changes its keep-alive (s; negative: for ever).
 
         Raises:
-            ModelError: If the server refuses.
+            ModelError: If the server refuses, or does not answer within ``deadline_s``.
         """
-        await self._post_model(load_body(model, options, keep_alive=keep_alive), f"{model} could not be loaded")
+        body = load_body(model, options, keep_alive=keep_alive)
+        await self._post_model(body, f"{model} could not be loaded", deadline_s)
 
     async def unload(self, model: str) -> None:
-        """Asks the server to let a model go; it does so in its own time."""
-        await self._post_model(unload_body(model), f"{model} could not be unloaded")
+        """Asks the server to let a model go; it answers at once and does so in its own time.
+
+        Raises:
+            ModelError: If the server refuses, or does not answer within 5 s.
+        """
+        await self._post_model(unload_body(model), f"{model} could not be unloaded", _UNLOAD_S)
 
     async def pull(self, model: str, progress: Callable[[str], None]) -> None:
         """Pulls a model; ``progress`` gets a line whenever the status changes by a per cent or more.
@@ -140,8 +157,14 @@ class OllamaApi:
                 f"{self.url}{path} does not answer as Ollama does ({_first_line(error)}): is it an Ollama server?"
             ) from error
 
-    async def _post_model(self, body: Mapping[str, object], failure: str) -> None:
-        response = await self._send("POST", "/api/generate", json=body)
+    async def _post_model(self, body: Mapping[str, object], failure: str, deadline_s: float) -> None:
+        try:
+            async with asyncio.timeout(deadline_s):
+                response = await self._send("POST", "/api/generate", json=body, timeout=_NO_SILENCE)
+        except TimeoutError as error:
+            raise ModelError(
+                f"{self.url}: {failure}: no answer within {deadline_s:g} s (a load may take --block-deadline)"
+            ) from error
         if not response.is_success:
             raise ModelError(f"{self.url}: {failure}: {_reason(response)}")
 

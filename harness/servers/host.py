@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from harness.records.errors import ConfigurationError
+
+_OTHER_FILES = 200
 _CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -16,6 +20,39 @@ def usable_cpus() -> frozenset[int]:
     if sys.platform == "linux":
         return frozenset(os.sched_getaffinity(0))
     return frozenset(range(os.cpu_count() or 1))
+
+
+@contextmanager
+def apart() -> Iterator[tuple[int, ...] | None]:
+    """Keeps this process off one of its CPUs, and gives that one to a server; gives None where there is only one."""
+    cpus = sorted(usable_cpus())
+    if sys.platform != "linux" or len(cpus) == 1:
+        yield None
+        return
+    os.sched_setaffinity(0, cpus[:-1])
+    try:
+        yield (cpus[-1],)
+    finally:
+        os.sched_setaffinity(0, cpus)
+
+
+def allow_open_files(wanted: int) -> None:
+    """Lets this process and what it starts have so many sockets and files open, and some more.
+
+    Raises:
+        ConfigurationError: If the system's hard limit is below that.
+    """
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415 - not on every platform
+
+    wanted += _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise ConfigurationError(f"{wanted} open files are needed, the hard limit is {hard}: raise it (ulimit -Hn)")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def quota_cores(text: str) -> int | None:

@@ -12,6 +12,7 @@ import httpx
 
 from harness.records import ServerInfo
 from harness.records.errors import ModelError, ServerError
+from harness.servers.api import LOAD_S
 from harness.servers.embedded.model import default_cache_dir, ensure_model
 from harness.servers.fleet import Say, Server
 from harness.servers.selection import EMBEDDED_MODEL, Selection, is_embedded_model
@@ -22,24 +23,28 @@ _OLLAMAS_DEFAULT_S = 300
 
 
 @asynccontextmanager
-async def model_in_place(servers: tuple[Server, ...], selection: Selection, say: Say) -> AsyncIterator[None]:
+async def model_in_place(
+    servers: tuple[Server, ...], selection: Selection, say: Say, deadline_s: float = LOAD_S
+) -> AsyncIterator[None]:
     """Makes sure that every server has the model; on exit foreign servers hold it as they held it before.
 
     A model that such a server did not hold is unloaded; one that it held is given back its time to live, and the
-    server's default options (the ones it had cannot be asked for).
+    server's default options (the ones it had cannot be asked for). A load may take ``deadline_s``.
 
     Raises:
         ModelError: If it is missing and may not, or could not, be pulled or created.
     """
     model = selection.model
-    async with contextlib.AsyncExitStack() as stack:
+    found: list[tuple[Server, int]] = []
+    try:
         for server in servers:
             await _ensure_model(server, selection, say)
             if server.kind == "connect":
                 held = await server.api.find_loaded(model)
-                keep_alive_s = time_to_live_s(held.expires_at, datetime.now(UTC)) if held else 0
-                stack.push_async_callback(_give_back, server, model, keep_alive_s)
+                found.append((server, time_to_live_s(held.expires_at, datetime.now(UTC)) if held else 0))
         yield
+    finally:  # all at once: a server that does not answer keeps nobody else waiting
+        await asyncio.gather(*(_give_back(server, model, time_s, deadline_s) for server, time_s in found))
 
 
 def time_to_live_s(expires_at: str, now: datetime) -> int:
@@ -54,10 +59,10 @@ def time_to_live_s(expires_at: str, now: datetime) -> int:
     return FOREVER if seconds > _TEN_YEARS_S else max(1, round(seconds))
 
 
-async def _give_back(server: Server, model: str, keep_alive_s: int) -> None:
+async def _give_back(server: Server, model: str, keep_alive_s: int, deadline_s: float) -> None:
     with contextlib.suppress(ServerError, ModelError):  # what ended the session is what a person must see
         if keep_alive_s:
-            await server.api.load(model, {}, keep_alive=keep_alive_s)
+            await server.api.load(model, {}, keep_alive=keep_alive_s, deadline_s=deadline_s)
         else:
             await server.api.unload(model)
 

@@ -1,11 +1,12 @@
 """The journal: JSON Lines, versioned, one block a line, on disk as soon as the block exists.
 
-Line 1 is ``{"type": "session", "format": 1, "session": {...}}`` with everything but the blocks; each later line is
+Line 1 is ``{"type": "session", "format": 2, "session": {...}}`` with everything but the blocks; each later line is
 ``{"type": "block", "block": {...}}``. A line that a crash cut short is the last one, and is left out on reading.
 
 Format history:
 
 1. (0.1) first.
+2. (0.2) the session's calibrations, a run's loop lag, a request's stamps and read lag; all may be absent.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from harness.protocol import UNDECODABLE
 from harness.records import Block, Session
 from harness.records.errors import JournalError
 
-FORMAT = 1
+FORMAT = 2
 _T = TypeVar("_T")
 
 
@@ -132,4 +133,4 @@ def _converted(item: object, shape: type[_T], path: Path, number: int) -> _T:
     try:
         return msgspec.convert(item, type=shape)
     except msgspec.ValidationError as error:
-        raise JournalError(f"{path}, line {number} is not of format {FORMAT}: {error}") from error
+        raise JournalError(f"{path}, line {number} does not hold what its format says: {error}") from error

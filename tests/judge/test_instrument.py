@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judge import ContentionRules
+from harness.judge import ContentionRules, Verdict, judge_scenario
 from harness.judge.instrument import (
     InstrumentLimits,
     calibration_faults,
@@ -19,7 +19,6 @@ from harness.judge.instrument import (
     throughput_error_pct,
     ttft_error_ms,
 )
-from harness.judge.summary import Verdict, judge_scenario
 from harness.records import Block, Calibration, LoopLag, RequestRecord
 from harness.testing import build_block, build_calibration, build_request
 

@@ -60,6 +60,36 @@ def test_a_session_measures_judges_and_leaves_its_files(foreign: pytest.Pytester
     assert stored["extra_info"]["measured_speedup"] == pytest.approx(scenario["measured_speedup"])
 
 
+def test_a_session_says_what_its_instrument_is_off_by(foreign: pytest.Pytester, urls: tuple[str, ...]) -> None:
+    """Calibration is in the header, in the journal and in the summary; every run carries its loop's lag."""
+    files = ("--journal", "j.jsonl", "--summary-json", "s.json")
+    result = foreign.runpytest_subprocess(*urls, *QUICK, *files, "--runs", "1")
+    result.stdout.fnmatch_lines(["*instrument: TTFT * ms (p99 *), gaps p99 * ms, loop lag p99 * ms at 2 streams (*"])
+    session = read_journal(foreign.path / "j.jsonl")
+    assert session.calibrations[-1].tokens > 100
+    assert session.calibrations[-1].unaccounted_tokens == 0
+    assert read_summary(foreign.path / "s.json")["calibration"]["streams"] == 2
+    lags = [run.loop_lag for block in session.blocks for run in block.runs]
+    assert all(lag is not None and lag.samples > 0 for lag in lags)
+
+
+def test_a_session_whose_instrument_is_worse_than_a_limit_is_invalid(
+    foreign: pytest.Pytester, urls: tuple[str, ...]
+) -> None:
+    """Nothing is measured with it; the error names the figure, the limit and what to do."""
+    result = foreign.runpytest_subprocess(*urls, *QUICK, "--instrument-limit", "ttft_ms=0", "--summary-json", "s.json")
+    result.assert_outcomes(errors=1, deselected=1)
+    result.stdout.fnmatch_lines(["*chimera_homo: INVALID*", "*worse than its limits: TTFT error p99 * ms (limit 0)*"])
+    assert read_summary(foreign.path / "s.json")["scenarios"]["chimera_homo"]["verdict"] == "INVALID"
+
+
+def test_calibration_can_be_turned_off(foreign: pytest.Pytester, urls: tuple[str, ...]) -> None:
+    """The header says that the instrument's error is not known."""
+    result = foreign.runpytest_subprocess(*urls, *QUICK, "--runs", "1", "--no-calibration")
+    result.assert_outcomes(passed=1, deselected=1)
+    result.stdout.fnmatch_lines(["*instrument: not calibrated (--no-calibration)"])
+
+
 def test_a_breached_limit_fails_the_test_and_names_figure_limit_and_worst_block(
     foreign: pytest.Pytester, urls: tuple[str, ...]
 ) -> None:

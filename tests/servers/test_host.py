@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import sys
 from pathlib import Path
 
 import psutil
@@ -9,8 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.records.errors import ConfigurationError
 from harness.servers import host
-from harness.servers.host import is_local, quota_cores, threads_per_server, usable_cores, usable_cpus
+from harness.servers.host import (
+    allow_open_files,
+    apart,
+    is_local,
+    quota_cores,
+    threads_per_server,
+    usable_cores,
+    usable_cpus,
+)
 
 
 @pytest.mark.parametrize(
@@ -100,3 +112,33 @@ def test_pinned_to_the_same_cpus_they_share_these(sizes: list[int]) -> None:
 def test_only_the_loopback_is_local(url: str, local: bool) -> None:
     """The cores of another host are not known."""
     assert is_local(url) is local
+
+
+@pytest.mark.skipif(sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs on Linux")
+def test_a_server_gets_a_cpu_that_this_process_keeps_off() -> None:
+    """Inside, this process has every CPU but the server's; afterwards it has all of them again."""
+    before = usable_cpus()
+    with apart() as cpus:
+        assert cpus is not None
+        assert usable_cpus() == before - set(cpus)
+    assert usable_cpus() == before
+
+
+def test_where_there_is_one_cpu_nothing_is_kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One CPU is shared, and nothing is changed."""
+    monkeypatch.setattr(host, "usable_cpus", lambda: frozenset({0}))
+    with apart() as cpus:
+        assert cpus is None
+
+
+def test_more_open_files_are_allowed_up_to_the_hard_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The soft limit is raised if it is too low, never lowered, and a hard limit below is an error that says so."""
+    limits = [(1024, 4096)]
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda _kind, new: limits.append(new))
+    allow_open_files(100)
+    assert limits == [(1024, 4096)]
+    allow_open_files(2000)
+    assert limits[-1] == (2200, 4096)
+    with pytest.raises(ConfigurationError, match=r"the hard limit is 4096: raise it"):
+        allow_open_files(4000)

@@ -119,6 +119,22 @@ def test_a_missing_file_is_a_journal_error(tmp_path: Path) -> None:
         read_journal(tmp_path / "nowhere")
 
 
+def test_a_journal_of_format_1_is_read(tmp_path: Path) -> None:
+    """What 0.1 did not write is absent, and the rest is as it was."""
+    path = tmp_path / "old.jsonl"
+    _written(path, [build_block()])
+    head, line = (json.loads(text) for text in path.read_text("utf-8").splitlines())
+    head["format"] = 1
+    del head["session"]["calibrations"]
+    for run in line["block"]["runs"]:
+        del run["loop_lag"]
+        for agent in run["agents"]:
+            for request in agent["requests"]:
+                del request["stamped_by"], request["read_lag_max_ns"]
+    path.write_text(f"{json.dumps(head)}\n{json.dumps(line)}\n", "utf-8")
+    assert read_journal(path) == replace(build_session([build_block()]), calibrations=())
+
+
 HEAD = '{"type": "session", "format": 1, "session": {}}\n'
 
 
@@ -132,7 +148,7 @@ HEAD = '{"type": "session", "format": 1, "session": {}}\n'
         ('{"type": "block"}\n', "its first line is no session"),
         ('{"type": "session", "format": "1"}\n', "its first line is no session"),
         ('{"type": "session", "format": 99, "session": {}}\n', "is of format 99.*newer version"),
-        (HEAD, "line 1 is not of format 1"),
+        (HEAD, "line 1 does not hold what its format says"),
         ("\xff\n", "damaged"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The kernel's own receive stamps, and their conversion to the one clock of all measurements.
+"""The kernel's own receive stamps of a socket, and their conversion to the monotonic clock of all measurements.
 
 The kernel notes when a segment arrived, however late this process gets to read it. Its stamps are CLOCK_REALTIME;
 the offset to the monotonic clock is sampled before and after each stream. NTP slews both clocks alike, so the offset

@@ -1,0 +1,98 @@
+"""The table of our command-line options. Values stay text here; ``options`` checks them, all in one place."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.judge import INSTRUMENT_LIMITS
+from harness.scenarios import PROFILES, SCENARIOS
+
+DEFAULT_RUNS = 5
+DEFAULT_DEADLINE_S = 300.0
+
+# (flag, metavar or None for a switch, help)
+OPTIONS: tuple[tuple[str, str | None, str], ...] = (
+    ("--scenario", "NAME", f"measure only this scenario; may be repeated. Known: {', '.join(SCENARIOS)}"),
+    ("--runs", "N", f"measured blocks a scenario, the warm-up block not counted (default {DEFAULT_RUNS})"),
+    (
+        "--model",
+        "NAME",
+        "model (default gemma3:latest on Ollama); `embedded` is made on the spot, on real Ollama too",
+    ),
+    ("--pull", None, "pull the model if a server lacks it"),
+    (
+        "--server",
+        "KIND",
+        "ollama, embedded or connect (default: URLs given, else `ollama` on PATH, else embedded)",
+    ),
+    ("--collector-ollama-url", "URL", "server of the DataCollector; connect to it, never stop it"),
+    ("--insight-ollama-url", "URL", "server of the Insight agent; connect to it, never stop it"),
+    ("--ollama-bin", "PATH", "the `ollama` program to start servers with"),
+    ("--ports", "P,P", "ports of started servers (default 11434,11435 for ollama, free ones for embedded)"),
+    ("--free-ports", None, "take free ports where the wanted ones are in use"),
+    ("--pin", "CPU,CPU", "pin started servers to CPUs: 0,1 or 0-3,4-7; 0,0 puts both on one"),
+    (
+        "--num-thread",
+        "N",
+        "num_thread of every request; 0 sends none (default: cores / servers without a GPU)",
+    ),
+    (
+        "--num-predict",
+        "N",
+        "tokens each request generates (default by profile: 128 gpu, 64 cpu, 24 embedded)",
+    ),
+    ("--max-concurrent", "N", "slots of the coordinator's semaphore (default: one for each agent)"),
+    ("--block-deadline", "S", f"seconds a block, or a model's loading, may take (default {DEFAULT_DEADLINE_S:g})"),
+    ("--seed", "N", "seed of the order of arms and of sampling (default: random, and printed)"),
+    (
+        "--profile",
+        "NAME",
+        f"column of the thresholds' table (default: found out). Known: {', '.join(PROFILES)}",
+    ),
+    ("--thresholds", "FILE", "a thresholds' table of your own (TOML)"),
+    ("--threshold", "LIMIT", "METRIC=NUMBER or SCENARIO.METRIC=NUMBER, over the table; may be repeated"),
+    ("--contention-ttft-s", "S", "symptom: TTFT more than this over the solo one (default 10)"),
+    (
+        "--contention-throughput-pct",
+        "PCT",
+        "symptom: throughput more than this below the solo one (default 20)",
+    ),
+    ("--contention-efficiency-pct", "PCT", "symptom: measured efficiency below this (default 80)"),
+    (
+        "--inconclusive",
+        "pass|fail",
+        "what an INCONCLUSIVE verdict does to its test (default pass, said loudly)",
+    ),
+    ("--no-calibration", None, "do not measure the instrument's own error first (about a second)"),
+    (
+        "--instrument-limit",
+        "LIMIT",
+        f"NAME=NUMBER, what the instrument may be off by; may be repeated. Names: {', '.join(INSTRUMENT_LIMITS)}",
+    ),
+    ("--journal", "FILE", "journal of all raw timings (default: a new file in .perf/)"),
+    ("--summary-json", "FILE", "write the summary for programs"),
+    ("--chimera-num-gpu", "N", "layers on the GPU, first tuned agent"),
+    ("--chimera-num-ctx", "N", "context length"),
+    ("--chimera-temperature", "T", "temperature"),
+    ("--chimera-top-p", "P", "top_p"),
+    ("--chimera-top-k", "K", "top_k"),
+    ("--chimera-repeat-penalty", "R", "repeat_penalty"),
+    ("--chimera2-num-gpu", "N", "the same for the second tuned agent"),
+    ("--chimera2-num-ctx", "N", "context length"),
+    ("--chimera2-temperature", "T", "temperature"),
+    ("--chimera2-top-p", "P", "top_p"),
+    ("--chimera2-top-k", "K", "top_k"),
+    ("--chimera2-repeat-penalty", "R", "repeat_penalty"),
+)
+_REPEATED = ("--scenario", "--threshold", "--instrument-limit")
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Registers every option in a group of its own."""
+    group = parser.getgroup("concurrency", "concurrent LLM agents on Ollama servers")
+    for flag, metavar, text in OPTIONS:
+        if metavar is None:
+            group.addoption(flag, action="store_true", default=False, help=text)
+        else:
+            action = "append" if flag in _REPEATED else "store"
+            group.addoption(flag, action=action, default=None, metavar=metavar, help=text)
