@@ -1,0 +1,1 @@
+"""The fidelity benchmark's own arithmetic and readers, without a measurement."""
