@@ -22,7 +22,7 @@ class Truth(Protocol):
 
     @property
     def token_ns(self) -> Sequence[int]:
-        """Just before the write of each token, n values."""
+        """The write of each token left, n values."""
 
     @property
     def token_write(self) -> Sequence[int]:

@@ -1,23 +1,25 @@
 """One HTTP/1.1 connection of the measured path: its socket is read by us, so that each read can be stamped.
 
-A read costs one callback of the event loop, one ``recvmsg`` and httptools' framing.
+The kernel gives one stamp a read, that of the last segment in it. So what has arrived is looked at first, and taken
+line by line if there are several: each has the stamp of the segment that completed it, however late we come.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import httpx
 
 from harness.measure.clock import monotonic_ns
+from harness.measure.readiness import Readiness
 from harness.measure.stamped import StampedStream
 from harness.servers import kernel_stamps
 
 _READ_BYTES = 65536
+_LINE_END = b"}\n"  # a guess is enough: where the pieces end changes their stamps and nothing else
+_FRAMING = (b"", b"\r\n")
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux; it lasts for a few segments only
 
 
@@ -25,9 +27,21 @@ class Connection:
     """A connection to one server; it carries one request at a time."""
 
     def __init__(
-        self, sock: socket.socket, idle: Callable[[Connection], None], gone: Callable[[Connection], None]
+        self,
+        sock: socket.socket,
+        readiness: Readiness,
+        idle: Callable[[Connection], None],
+        gone: Callable[[Connection], None],
     ) -> None:
-        """``sock`` is connected; ``idle`` gets the connection when it can be used again, ``gone`` when it is closed."""
+        """Takes a connected socket.
+
+        Args:
+            sock: The socket.
+            readiness: Tells when there is something to read.
+            idle: Gets the connection when it can be used again.
+            gone: Gets it when it is closed.
+        """
+        self._readiness = readiness
         self._loop = asyncio.get_running_loop()
         self.closed = False
         self._sock = sock
@@ -35,11 +49,11 @@ class Connection:
         self._gone = gone
         self._stream: StampedStream | None = None
         self._writable: asyncio.Future[None] | None = None
-        self._broken = 0  # the errno that a reset left behind
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._ancillary_bytes = kernel_stamps.ANCILLARY_BYTES if kernel_stamps.enable(sock) else 0
-        self._loop.add_reader(sock.fileno(), self._readable)
+        self._acknowledge()
+        readiness.watch(sock, self._readable)
 
     async def ask(self, request: httpx.Request, *, connected: bool) -> StampedStream:
         """Sends a request; its answer's head is still to come.
@@ -75,31 +89,50 @@ class Connection:
 
     def _readable(self) -> None:
         try:
-            data, ancillary, _flags, _address = self._sock.recvmsg(_READ_BYTES, self._ancillary_bytes)
+            pieces = self._taken()
             instant_ns = monotonic_ns()
-            if _QUICK_ACK is not None:  # or a server without TCP_NODELAY waits 40 ms for our delayed acknowledgement
-                self._sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
+            self._acknowledge()
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
-            self.close(_broken(self._broken or error.errno or errno.EIO))
+            self.close(httpx.ReadError(f"the connection broke: {error.strerror or error}"))
             return
         stream = self._stream
-        if data and stream is not None and not stream.over:
-            stream.received(data, ancillary, instant_ns)
-            self._look_for_reset(stream)
+        if pieces and stream is not None and not stream.over:
+            for data, ancillary in pieces:
+                stream.received(data, ancillary, instant_ns)
             return
-        if not data and stream is not None and not self._broken:
+        if not pieces and stream is not None:
             stream.ended()
-        self.close(_broken(self._broken) if self._broken else None)  # or its end, or bytes that nobody asked for
+        self.close()  # the server's end of it, or bytes that nobody asked for
 
-    def _look_for_reset(self, stream: StampedStream) -> None:
-        """A reset behind bytes: uvloop calls for the two together once and never again."""
-        self._broken = self._broken or self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if self._broken and stream.over:
-            self.close()
-        elif self._broken:
-            self._loop.call_soon(self._readable)
+    def _taken(self) -> Sequence[tuple[bytes, kernel_stamps.Ancillary]]:
+        """What has arrived, in pieces with a stamp each; nothing at the end of the connection.
+
+        Raises:
+            OSError: If there is nothing, or the connection is broken.
+        """
+        sock, room = self._sock, self._ancillary_bytes
+        if not room:
+            data = sock.recv(_READ_BYTES)
+            return ((data, ()),) if data else ()
+        data, ancillary, _flags, _address = sock.recvmsg(_READ_BYTES, room, socket.MSG_PEEK)
+        first, *others = data.split(_LINE_END)
+        if not others or (len(others) == 1 and others[0] in _FRAMING):
+            sock.recv(len(data), socket.MSG_TRUNC)  # drops what was looked at
+            return ((data, ancillary),) if data else ()
+        sizes = [len(line) + len(_LINE_END) for line in (first, *others[:-1])] + [len(others[-1])]
+        return [sock.recvmsg(size, room)[:2] for size in sizes if size]
+
+    def _acknowledge(self) -> None:
+        """Acknowledges what was taken at once, and lets the kernel take its time over what comes next.
+
+        A server without TCP_NODELAY would wait 40 ms for a delayed acknowledgement. But segments that were acknowledged
+        before we take them are merged by the kernel, and all but the last of them lose their stamps.
+        """
+        if _QUICK_ACK is not None:
+            self._sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
+            self._sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 0)
 
     def release(self) -> None:
         """The answer was taken, or given up."""
@@ -116,7 +149,7 @@ class Connection:
         if self.closed:
             return
         self.closed = True
-        self._loop.remove_reader(self._sock.fileno())
+        self._readiness.forget(self._sock)
         if self._writable is not None:
             self._loop.remove_writer(self._sock.fileno())
             _resolve(self._writable)
@@ -129,10 +162,6 @@ class Connection:
 def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-def _broken(number: int) -> httpx.ReadError:
-    return httpx.ReadError(f"the connection broke: {os.strerror(number)}")
 
 
 def _head_of(request: httpx.Request) -> bytes:

@@ -13,6 +13,7 @@ from harness.records import LoopLag
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 _INTERVAL_S = 0.01
+_RESOLUTION_NS = 1_000_000
 
 
 def measuring_loops() -> dict[str, LoopFactory]:
@@ -77,9 +78,9 @@ class LagWatch:
         self._schedule()
 
     def _note(self) -> None:
-        """Counts every instant that is due by now."""
+        """Counts every instant that is due by now; loops may call up to their resolution too early."""
         now_ns, step_ns = self._clock(), round(_INTERVAL_S * 1e9)
-        while now_ns >= self._due_ns:
-            self._lags_ns.append(now_ns - self._due_ns)
+        while now_ns + _RESOLUTION_NS >= self._due_ns:
+            self._lags_ns.append(max(0, now_ns - self._due_ns))
             self._due_ns += step_ns
         self._due_ns -= step_ns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import secrets
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ from harness.records import Chunk, RequestRecord
 from harness.records.errors import ServerError
 from harness.records.stream import StampedBy, encodable
 
-GENERATE_PATH = "/api/generate"
+GENERATE_PATH = b"/api/generate"
 _HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
 _NONCE_DIGITS = 8
 _FOREIGN = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
@@ -36,6 +37,12 @@ def nonces() -> Callable[[], str]:
 
 def _failure(error: Exception) -> str:
     return encodable(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+
+
+@functools.lru_cache
+def _generate_url(base: httpx.URL) -> httpx.URL:
+    """The absolute URL, made once: httpx takes longer to merge it into the client's than to send a request."""
+    return base.copy_with(raw_path=base.raw_path.rstrip(b"/") + GENERATE_PATH)
 
 
 async def open_connection(client: httpx.AsyncClient) -> None:
@@ -73,7 +80,11 @@ async def measure_request(
     asked_ns = clock()
     try:
         async with client.stream(
-            "POST", GENERATE_PATH, content=content, headers=_HEADERS, extensions={"trace": received.trace}
+            "POST",
+            _generate_url(client.base_url),
+            content=content,
+            headers=_HEADERS,
+            extensions={"trace": received.trace},
         ) as response:
             await received.take(response)
         error = None if response.is_success else f"HTTP {response.status_code}"
@@ -81,7 +92,7 @@ async def measure_request(
         error = _failure(failure)
     finally:
         ended_ns = clock()
-        chunks, stamped_by = received.chunks()
+        chunks, stamped_by, read_lag_max_ns = received.stamped()
         folded = fold_stream(chunks)
         if error is None:
             error = folded.error
@@ -101,7 +112,7 @@ async def measure_request(
             server=folded.server,
             error=error,
             stamped_by=stamped_by,
-            read_lag_max_ns=received.read_lag_max_ns(),
+            read_lag_max_ns=read_lag_max_ns,
         )
         sink.append(record)
     return record
@@ -137,8 +148,6 @@ class _Received:
     def connected(self) -> bool:
         return self._stream.connected if self._stream else "connection.connect_tcp.started" in self._instants
 
-    def chunks(self) -> tuple[list[Chunk], StampedBy]:
-        return self._stream.chunks() if self._stream else (self._chunks, "user")
-
-    def read_lag_max_ns(self) -> int | None:
-        return max(self._stream.read_lags_ns(), default=None) if self._stream else None
+    def stamped(self) -> tuple[list[Chunk], StampedBy, int | None]:
+        """The reads, whose stamps they have, and the longest read lag, ns, if it is known."""
+        return self._stream.stamped() if self._stream else (self._chunks, "user", None)

@@ -6,9 +6,7 @@ Nobody is woken before the stream is over, unless somebody iterates over the bod
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import AsyncIterator, Callable
-from operator import itemgetter
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import httptools
 import httpx
@@ -113,35 +111,31 @@ class StampedStream(httpx.AsyncByteStream):
             self._silence.cancel()
         self._release()
 
-    def chunks(self) -> tuple[list[Chunk], StampedBy]:
-        """The body so far, a chunk a read, and whose stamps they are: ``kernel`` or ``user``."""
-        source, instants = self._instants()
-        chunks: list[Chunk] = []
-        for read, group in itertools.groupby(self._bodies, key=itemgetter(0)):
-            chunks.append(Chunk(read, instants[read], b"".join(data for _, data in group)))
-        return chunks, source
+    def stamped(self) -> tuple[list[Chunk], StampedBy, int | None]:
+        """The body so far, a chunk a read; whose stamps they are; and the longest read lag, ns.
 
-    def read_lags_ns(self) -> list[int]:
-        """How long each read's bytes lay in the kernel before this process took them, ns; empty without its stamps."""
-        source, instants = self._instants()
-        if source != "kernel":
-            return []
-        return [user - kernel for (user, _), kernel in zip(self._reads, instants, strict=True)]
+        That is how long a read's bytes lay in the kernel before this process took them; None without its stamps.
+        """
+        users = [instant for instant, _ in self._reads]
+        kernels = [kernel_stamps.stamp_of(ancillary) for _, ancillary in self._reads]
+        if None in kernels or not kernel_stamps.agree(self._offset_before, self._offset_after):
+            return self._chunks(users), "user", None
+        offset = self._offset_before
+        instants = [stamp + offset for stamp in kernels if stamp is not None]
+        lag = max((user - kernel for user, kernel in zip(users, instants, strict=True)), default=None)
+        return self._chunks(instants), "kernel", lag
 
-    def _instants(self) -> tuple[StampedBy, list[int]]:
-        kernel = [
-            stamp + self._offset_before
-            for stamp in (kernel_stamps.stamp_of(ancillary) for _, ancillary in self._reads)
-            if stamp is not None
-        ]
-        if len(kernel) == len(self._reads) and kernel_stamps.agree(self._offset_before, self._offset_after):
-            return "kernel", kernel
-        return "user", [instant for instant, _ in self._reads]
+    def _chunks(self, instants: Sequence[int]) -> list[Chunk]:
+        """Joins what has one instant: one segment of the kernel's, or one wake-up of this process."""
+        parts: dict[int, tuple[int, list[bytes]]] = {}
+        for read, data in self._bodies:
+            parts.setdefault(instants[read], (read, []))[1].append(data)
+        return [Chunk(read, instant, b"".join(pieces)) for instant, (read, pieces) in parts.items()]
 
     # What the connection tells.
 
     def received(self, data: bytes, ancillary: kernel_stamps.Ancillary, instant_ns: int) -> None:
-        """A read."""
+        """A piece of what was read at an instant."""
         self._reads.append((instant_ns, ancillary))
         try:
             self._parser.feed_data(data)
@@ -201,8 +195,7 @@ class StampedStream(httpx.AsyncByteStream):
 
     def on_body(self, body: bytes) -> None:
         """A part of the body, without its framing."""
-        if not self.over:
-            self._bodies.append((len(self._reads) - 1, body))
+        self._bodies.append((len(self._reads) - 1, body))
 
     def on_message_complete(self) -> None:
         """The whole body is there; or an informational answer, and the real one follows."""

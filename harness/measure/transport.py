@@ -14,6 +14,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx
 
 from harness.measure.connection import Connection
+from harness.measure.readiness import Readiness
 from harness.measure.stamped import StampedStream
 
 STREAM = "harness.stamped_stream"
@@ -31,6 +32,7 @@ class MeasuringTransport(httpx.AsyncBaseTransport):
         """Opens nothing yet."""
         self._idle: defaultdict[_Origin, list[Connection]] = defaultdict(list)
         self._open: set[Connection] = set()
+        self._readiness: Readiness | None = None
         self._stock: httpx.AsyncHTTPTransport | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -67,6 +69,9 @@ class MeasuringTransport(httpx.AsyncBaseTransport):
         for connection in list(self._open):
             connection.close()
         self._idle.clear()
+        if self._readiness is not None:
+            self._readiness.close()
+            self._readiness = None
         if self._stock is not None:
             await self._stock.aclose()
 
@@ -86,7 +91,9 @@ class MeasuringTransport(httpx.AsyncBaseTransport):
             raise httpx.ConnectTimeout(f"no connection to {origin[0]}:{origin[1]} within {timeout_s:g} s") from error
         except OSError as error:
             raise httpx.ConnectError(f"no connection to {origin[0]}:{origin[1]}: {error.strerror or error}") from error
-        connection = Connection(sock, self._idle[origin].append, self._open.discard)
+        if self._readiness is None:
+            self._readiness = Readiness()
+        connection = Connection(sock, self._readiness, self._idle[origin].append, self._open.discard)
         self._open.add(connection)
         return connection
 

@@ -41,6 +41,7 @@ class _Line(msgspec.Struct):
     error: str | None = None
 
 
+_NO_MESSAGE = _Message()
 _DECODER = msgspec.json.Decoder(_Line)
 
 
@@ -67,6 +68,9 @@ def split_lines(chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, bytes]]:
     last: Chunk | None = None
     for chunk in chunks:
         last = chunk
+        if not rest and chunk.data.endswith(b"\n") and chunk.data.count(b"\n") == 1:  # nearly always
+            yield chunk, chunk.data[:-1]
+            continue
         *whole, tail = chunk.data.split(b"\n")
         for line in whole:
             yield chunk, b"".join([*rest, line])
@@ -106,7 +110,7 @@ def fold_stream(chunks: Iterable[Chunk]) -> FoldedStream:
             return failed(str(error))
         if item.error is not None:
             return failed(f"the server reported: {item.error}")
-        message = item.message or _Message()
+        message = item.message or _NO_MESSAGE
         text = item.thinking + item.response + message.thinking + message.content
         if text:
             events.append(TokenEvent(chunk.index, chunk.received_ns, text))

@@ -21,6 +21,7 @@ _UNLOAD_S = 5.0
 _READ_S = 600.0
 _CONNECT_S = 5.0
 _PIECE = 1 << 20
+_FOREIGN = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
 _NO_SILENCE = httpx.Timeout(None, connect=_CONNECT_S)  # the deadline of the whole is the limit
 
 
@@ -171,7 +172,7 @@ class OllamaApi:
     async def _send(self, method: str, path: str, **arguments: object) -> httpx.Response:
         try:
             return await self._client.request(method, path, **arguments)  # type: ignore[arg-type]
-        except httpx.HTTPError as error:
+        except _FOREIGN as error:
             raise self._unreachable(error) from error
 
     async def _statuses(self, path: str, body: Mapping[str, object], failure: str) -> AsyncIterator[_Status]:
@@ -187,14 +188,14 @@ class OllamaApi:
                     if status.error:
                         raise ModelError(f"{self.url}: {failure}: {status.error}")
                     yield status
-        except httpx.HTTPError as error:
+        except _FOREIGN as error:
             raise self._unreachable(error) from error
         except UNDECODABLE as error:
             raise ProtocolError(f"{self.url}{path} sent a line that is not a status: {error}") from error
         if status.status != "success":
             raise ModelError(f"{self.url}: {failure}: it stopped at {status.status!r}")
 
-    def _unreachable(self, error: httpx.HTTPError) -> ServerError:
+    def _unreachable(self, error: Exception) -> ServerError:
         return ServerError(
             f"{self.url} does not answer ({type(error).__name__}: {_first_line(error)}): "
             "is the server running there, and is the URL right?"

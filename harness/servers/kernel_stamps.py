@@ -1,8 +1,9 @@
-"""The kernel's own receive stamps of a socket, and their conversion to the monotonic clock of all measurements.
+"""The kernel's own stamps of what a socket receives and sends, and their conversion to the monotonic clock.
 
-The kernel notes when a segment arrived, however late this process gets to read it. Its stamps are CLOCK_REALTIME;
-the offset to the monotonic clock is sampled before and after each stream. NTP slews both clocks alike, so the offset
-only changes when somebody sets the wall clock: then the stream's kernel stamps are given up for user-space ones.
+The kernel notes when a segment arrived, however late this process gets to read it, and when one left. Its stamps are
+CLOCK_REALTIME; the offset to the monotonic clock is sampled before and after each stream. NTP slews both clocks alike,
+so the offset only changes when somebody sets the wall clock: then the stream's kernel stamps are given up for
+user-space ones.
 
 Source: Linux, Documentation/networking/timestamping.rst.
 """
@@ -19,6 +20,12 @@ ANCILLARY_BYTES = socket.CMSG_SPACE(16) if hasattr(socket, "CMSG_SPACE") else 0
 """Room for one ``struct timespec`` of a 64-bit system."""
 
 _SO_TIMESTAMPNS = 35  # include/uapi/asm-generic/socket.h; Python does not export it
+_SO_TIMESTAMPING = 37  # likewise
+_SENT_FLAGS = 1 << 1 | 1 << 4 | 1 << 7 | 1 << 11  # TX_SOFTWARE, SOFTWARE, OPT_ID, OPT_TSONLY of linux/net_tstamp.h
+_SENT_BYTES = 512
+_RECVERR = ((0, 11), (41, 25))  # IP_RECVERR, IPV6_RECVERR
+_NUMBER = struct.Struct("@12xI")  # ee_data of struct sock_extended_err: with OPT_ID the number of the last byte
+_NUMBERS = 2**32
 _TIMESPEC = struct.Struct("@qq")
 _TRIES = 5
 _STEP_NS = 100_000
@@ -47,6 +54,43 @@ def stamp_of(ancillary: Ancillary) -> int | None:
             seconds, nanoseconds = _TIMESPEC.unpack(data)
             return int(seconds * 1_000_000_000 + nanoseconds)
     return None
+
+
+def enable_sent(sock: socket.socket) -> bool:
+    """Asks the kernel to stamp what ``sock`` sends from now on; False where it cannot.
+
+    Who asks must fetch the stamps with :func:`sent_stamp`: those that wait make the socket ready with an error, which
+    uvloop, for one, does not survive.
+    """
+    if sys.platform != "linux" or sys.maxsize < 2**32:
+        return False
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPING, _SENT_FLAGS)
+    except OSError:
+        return False
+    return True
+
+
+def sent_stamp(sock: socket.socket, sent_bytes: int) -> int | None:
+    """When the last of so many bytes left, wall clock, ns; None if that is not known (yet). Drops older stamps.
+
+    On the loopback interface it is known as soon as ``send`` returns, unless the receiver's window was full.
+    """
+    found = None
+    while True:
+        try:
+            _data, ancillary, _flags, _address = sock.recvmsg(0, _SENT_BYTES, socket.MSG_ERRQUEUE | socket.MSG_DONTWAIT)
+        except OSError:
+            return found
+        stamp, number = None, None
+        for level, kind, data in ancillary:
+            if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPING:
+                seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+                stamp = int(seconds * 1_000_000_000 + nanoseconds)
+            elif (level, kind) in _RECVERR:
+                (number,) = _NUMBER.unpack_from(data)
+        if number == (sent_bytes - 1) % _NUMBERS:
+            found = stamp
 
 
 def clock_offset() -> int:

@@ -26,7 +26,7 @@ from tests.measure.servers import within
 GENEROUS_S = 60.0
 ROLES = ("Left", "Right")
 TOKENS = 8
-PACE = Behaviour(ttft=Timing(ms=10.0), gaps=Timing(ms=2.0), tokens=TOKENS)
+PACE = Behaviour(ttft=Timing(ms=8.0), gaps=Timing(ms=1.0), tokens=TOKENS)
 STRUCK = 2  # index of the block that a fault strikes
 _SEED = 1  # the concurrent arm of that block stands in its middle
 _LIMITS = (Limit("measured_speedup", 0.1), Limit("contention_rate", 1.0))

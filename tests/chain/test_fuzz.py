@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import assume, event, example, given, settings
 from hypothesis import strategies as st
 
 from harness.judge import ContentionRules, invalid_reasons, judge_scenario
@@ -127,6 +127,8 @@ def edited(base: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
     return base
 
 
+COOKIE = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=\xf8\r\nContent-Length: 0\r\n\r\n"  # httpx cannot send it back
+REDIRECT = b"HTTP/1.1 302 Found\r\nLocation: x: y /z\r\nContent-Length: 0\r\n\r\n"  # an InvalidURL, no HTTPError
 ANSWERS = st.binary(max_size=80) | st.builds(edited, BASES, EDITS)
 
 
@@ -149,6 +151,7 @@ def assert_no_average_knows(bench: Bench, record: RequestRecord, arm: str, survi
 
 @MANY
 @given(ANSWERS, PLACES, st.sampled_from(ENDS[1:]), st.sampled_from(ARMS), st.booleans())
+@example(COOKIE, [], CLOSE, ARMS[0], False)
 def test_any_bytes_make_a_request_that_failed_or_one_that_was_answered(
     bench: Bench, wire: bytes, segments: list[int], end: str, arm: str, survived: bool
 ) -> None:
@@ -160,15 +163,19 @@ def test_any_bytes_make_a_request_that_failed_or_one_that_was_answered(
 
 
 @MANY
-@given(st.binary(min_size=1, max_size=40) | DICTIONARY | ANSWERS, st.sampled_from(ENDS))
-def test_bytes_after_a_whole_answer_are_nobodys(bench: Bench, stray: bytes, end: str) -> None:
-    """What follows an answer in its last segment is neither part of it nor the start of the next one."""
-    assert is_good(request_of(bench.ask(Answer((b"".join(GOOD.writes) + stray,), end))))
+@given(st.binary(max_size=40) | DICTIONARY | ANSWERS, st.integers(1, 1000), st.sampled_from(ENDS))
+@example(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", 38, OPEN)
+def test_bytes_after_a_whole_answer_are_nobodys(bench: Bench, stray: bytes, early: int, end: str) -> None:
+    """What follows an answer, the first of it in its last segment, is neither part of it nor of the next one."""
+    assume(stray[:early].strip(b"\r\n"))  # a parser may pass over line ends
+    assert is_good(request_of(bench.ask(Answer((b"".join(GOOD.writes) + stray[:early],), end, stray[early:]))))
     assert is_good(request_of(bench.ask()))
 
 
 @MANY
 @given(ANSWERS, PLACES)
+@example(COOKIE, [])
+@example(REDIRECT, [])
 def test_any_bytes_to_the_questions_around_a_block_are_an_error_with_a_name(
     bench: Bench, wire: bytes, segments: list[int]
 ) -> None:

@@ -39,10 +39,12 @@ class Answer:
     Attributes:
         writes: Written one after the other, and the client may read in between.
         end: What becomes of the connection then.
+        late: Written before the next answer, if the connection is asked again.
     """
 
     writes: tuple[bytes, ...]
     end: str = OPEN
+    late: bytes = b""
 
 
 GOOD = Answer((HEAD + b"".join(map(http_chunk, stream_lines())) + http_chunk(b""),))
@@ -75,29 +77,28 @@ class Wire:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        end = OPEN
+        answer = Answer(())
         with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            while end == OPEN:
-                end = await self._answered(reader, writer)
-        if end == RESET and not writer.is_closing():
+            while answer.end == OPEN and not writer.is_closing():
+                answer = await self._answered(reader, writer, answer.late)
+        if answer.end == RESET and not writer.is_closing():
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             writer.transport.abort()
         else:
             writer.close()
         self._tasks.discard(task)
 
-    async def _answered(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+    async def _answered(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, late: bytes) -> Answer:
         head = await reader.readuntil(b"\r\n\r\n")
         for line in head.lower().split(b"\r\n"):
             if line.startswith(b"content-length:"):
                 await reader.readexactly(int(line[15:]))
         answer = self.answers.popleft() if self.answers else GOOD
-        for write in answer.writes:
-            if writer.is_closing():  # the client knows enough
-                return CLOSE
-            writer.write(write)
-            await asyncio.sleep(0)
-        return answer.end
+        for write in (late, *answer.writes) if late else answer.writes:
+            if not writer.is_closing():  # or the client knows enough
+                writer.write(write)
+                await asyncio.sleep(0)
+        return answer
 
 
 async def _one_request(ask: Ask) -> None:

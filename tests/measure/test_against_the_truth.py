@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import sys
+import time
 
 import pytest
 
 from harness.judge import metrics
+from harness.judge.instrument import gap_errors_ms
 from harness.measure import measure_request, measuring_client
 from harness.protocol import generate_body
 from harness.records import RequestRecord
@@ -52,6 +55,30 @@ async def test_stalls_are_seen_gap_by_gap(truth_server: TruthServer) -> None:
     true = [(b - a) / 1e6 for _, t in pairs for a, b in zip(t.token_ns, t.token_ns[1:], strict=False)]
     assert statistics.quantiles(seen, n=100)[98] == pytest.approx(statistics.quantiles(true, n=100)[98], abs=0.2)
     assert statistics.quantiles(seen, n=100)[98] == pytest.approx(50.0, rel=0.05)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux stamps what it receives")
+@pytest.mark.asyncio
+async def test_a_blocked_loop_costs_no_token_its_instant(truth_server: TruthServer) -> None:
+    """A loop that is busy for several gaps on end reads several tokens at once, each with the stamp of its own."""
+    over = asyncio.Event()
+
+    async def block() -> None:
+        while not over.is_set():
+            time.sleep(0.016)  # noqa: ASYNC251 - the disturbance
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(block())
+    config = TruthConfig(behaviour=Behaviour(ttft=Timing(ms=20.0), gaps=Timing(ms=5.0), tokens=60))
+    pairs = await _measured(truth_server, config)
+    over.set()
+    await task
+    for record, true in pairs:
+        assert record.read_lag_max_ns is not None
+        assert record.read_lag_max_ns > 10_000_000  # it was blocked
+        assert len(set(record.token_chunk)) == len(true.token_ns)  # nothing came together
+        errors = sorted(abs(error) for error in gap_errors_ms(record, true))
+        assert errors[len(errors) // 2] < 1.0  # a gap; user space would be off by several of them
 
 
 @pytest.mark.asyncio

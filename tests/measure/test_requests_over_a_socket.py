@@ -67,6 +67,17 @@ async def test_http_chunks_of_one_write_share_index_and_instant() -> None:
         assert record.token_ns[0] == record.token_ns[1]
 
 
+@pytest.mark.asyncio
+async def test_a_servers_path_prefix_is_kept() -> None:
+    """A server behind a proxy at some path is asked there."""
+    async with (
+        SocketServer(HEAD + http_chunk(A), END) as server,
+        httpx.AsyncClient(base_url=f"{server.url}/ollama", trust_env=False) as client,
+    ):
+        await within(measure_request(client, name="ask", nonce="1", body=BODY, sink=[]))
+        assert server.requests[0].startswith(b"POST /ollama/api/generate HTTP/1.1")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux stamps what it receives")
 @pytest.mark.asyncio
 async def test_the_record_says_that_the_kernel_stamped_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 import sys
@@ -54,3 +55,41 @@ def test_other_platforms_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     with socket.socket() as sock:
         assert not kernel_stamps.enable(sock)
+        assert not kernel_stamps.enable_sent(sock)
+
+
+@needs_kernel_stamps
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_sent_stamp_is_of_the_last_byte_that_left(host: str) -> None:
+    """Between the instants around its own send, also when the stamps of sends before were never fetched."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with (
+        socket.create_server((host, 0), family=family) as server,
+        socket.create_connection(server.getsockname()[:2]) as client,
+    ):
+        assert kernel_stamps.enable_sent(client)
+        client.sendall(b"one")
+        client.sendall(b"two")
+        before = time.perf_counter_ns()
+        client.sendall(b"three")
+        after = time.perf_counter_ns()
+        stamp = kernel_stamps.sent_stamp(client, 11)
+        assert stamp is not None
+        assert before - 50_000 <= stamp + kernel_stamps.clock_offset() <= after + 50_000
+        assert kernel_stamps.sent_stamp(client, 11) is None
+
+
+@needs_kernel_stamps
+def test_fetching_a_sent_stamp_leaves_no_error_on_the_socket() -> None:
+    """A stamp that waits makes a socket ready with an error; one that was fetched does not."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+        select.epoll() as epoll,
+    ):
+        kernel_stamps.enable_sent(client)
+        epoll.register(client, select.EPOLLIN)
+        client.sendall(b"x")
+        assert epoll.poll(0)
+        kernel_stamps.sent_stamp(client, 0)
+        assert not epoll.poll(0)

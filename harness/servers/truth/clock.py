@@ -22,10 +22,10 @@ def sharpen_timers() -> None:
             ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
 
 
-def arrival_ns(ancillary: kernel_stamps.Ancillary, read_ns: int) -> int:
+def arrival_ns(ancillary: kernel_stamps.Ancillary, read_ns: int, offset_ns: int) -> int:
     """When data arrived, on the monotonic clock, ns: its receive stamp, or ``read_ns`` if there is no sound one.
 
-    The offset to the wall clock is taken anew each time, because that clock may be set.
+    ``offset_ns`` turns the wall clock into the monotonic one.
     """
     stamp = kernel_stamps.stamp_of(ancillary)
-    return read_ns if stamp is None else min(stamp + kernel_stamps.clock_offset(), read_ns)
+    return read_ns if stamp is None else min(stamp + offset_ns, read_ns)

@@ -59,6 +59,9 @@ class Connection:
         self._held = 0
         self._arrived_ns = 0  # of the last read
         self._read_ns = 0
+        self._sent = 0
+        self._offset_ns = 0
+        self._stamps_sent = _sends_at_once(sock) and kernel_stamps.enable_sent(sock)
         self._target = b""
         self._pieces: list[bytes] = []
         self._expects = False
@@ -67,7 +70,7 @@ class Connection:
     # Answers
 
     def send(self, data: bytes, entry: Entry | None = None, tokens: int = 0) -> int:
-        """Sends, or queues what the client does not take yet; gives the instant just before, ns.
+        """Sends, or queues what the client does not take yet; gives the instant at which it left, ns.
 
         The write is told to ``entry`` when it is out, with the tokens that it completes.
         """
@@ -84,13 +87,23 @@ class Connection:
         except OSError:
             self._gone()
             return now_ns
+        self._sent += sent
         if sent == len(data):
+            now_ns = self._left_ns(now_ns)
             if entry is not None:
                 entry.wrote(now_ns, tokens)
         else:
             self._loop.watch_writes(self._sock, self._ready, True)
             self._queue(data[sent:], entry, tokens)
         return now_ns
+
+    def _left_ns(self, before_ns: int) -> int:
+        """When the bytes just sent left by the kernel's stamp, ns; the instant before the call if there is none."""
+        stamp = kernel_stamps.sent_stamp(self._sock, self._sent) if self._stamps_sent else None
+        if stamp is None:
+            return before_ns
+        left_ns = stamp + self._offset_ns
+        return left_ns if before_ns <= left_ns <= monotonic_ns() else before_ns  # or the wall clock was set
 
     def reply(self, reply: Reply) -> None:
         """Answers the present request with a whole answer."""
@@ -164,12 +177,14 @@ class Connection:
             except OSError:
                 self._gone()
                 return
+            self._sent += sent
             if sent < len(data):
                 self._backlog[0] = (data[sent:], entry, tokens)
                 self._queued -= sent
                 return
             self._backlog.popleft()
             self._queued -= len(data)
+            now_ns = self._left_ns(now_ns)
             if entry is not None:
                 entry.wrote(now_ns, tokens)
         if not self.closed:
@@ -180,7 +195,8 @@ class Connection:
     def _read(self) -> None:
         try:
             data, ancillary, _, _ = self._sock.recvmsg(_READ_BYTES, kernel_stamps.ANCILLARY_BYTES)
-        except BlockingIOError:
+        except BlockingIOError:  # nothing to read, but a stamp that came late
+            kernel_stamps.sent_stamp(self._sock, 0)
             return
         except OSError:
             self._gone()
@@ -192,7 +208,8 @@ class Connection:
         if self._parser is None:  # lingering
             return
         self._held += len(data)
-        self._arrived_ns, self._read_ns = arrival_ns(ancillary, read_ns), read_ns
+        self._offset_ns = kernel_stamps.clock_offset()  # anew for each request: the wall clock may be set
+        self._arrived_ns, self._read_ns = arrival_ns(ancillary, read_ns, self._offset_ns), read_ns
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -272,3 +289,11 @@ class Connection:
             )
         )
         self._pieces = []
+
+
+def _sends_at_once(sock: socket.socket) -> bool:
+    """False if what is sent may leave later (Nagle's algorithm), or by no network at all."""
+    try:
+        return bool(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+    except OSError:
+        return False

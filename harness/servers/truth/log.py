@@ -21,7 +21,8 @@ class TrueRequest:
         read_ns: The same in user space, right after the read.
         granted_ns: A slot was granted and the model was there; 0: never.
         head_ns: The response's head was written; 0: never.
-        token_ns: For each token (non-empty text) the instant just BEFORE the send() that completed its line.
+        token_ns: For each token (non-empty text) when the write that completed its line left: the kernel's stamp of
+            it, or the instant just before its ``send()`` where there is none.
         token_write: For each token the index of its write in its stream; equal for tokens packed in one write.
         ended_ns: The last write, or the fault, or the client's leaving.
         outcome: ``done``, ``cancelled`` (the client left), or the kind of the fault that struck.
@@ -58,7 +59,7 @@ class Entry:
     writes: int = 0
 
     def wrote(self, at_ns: int, tokens: int) -> None:
-        """A write of the response went out whole, just after ``at_ns``, and completed so many tokens."""
+        """A write of the response left whole at ``at_ns`` and completed so many tokens."""
         if not self.head_ns:
             self.head_ns = at_ns
         for _ in range(tokens):
