@@ -14,7 +14,7 @@ import httpx
 
 from harness.measure.clock import monotonic_ns
 from harness.measure.readiness import Readiness
-from harness.measure.stamped import StampedStream
+from harness.measure.stamped import Piece, StampedStream
 from harness.servers import kernel_stamps
 
 _READ_BYTES = 65536
@@ -99,14 +99,13 @@ class Connection:
             return
         stream = self._stream
         if pieces and stream is not None and not stream.over:
-            for data, ancillary in pieces:
-                stream.received(data, ancillary, instant_ns)
+            stream.received(pieces, instant_ns)
             return
         if not pieces and stream is not None:
             stream.ended()
         self.close()  # the server's end of it, or bytes that nobody asked for
 
-    def _taken(self) -> Sequence[tuple[bytes, kernel_stamps.Ancillary]]:
+    def _taken(self) -> Sequence[Piece]:
         """What has arrived, in pieces with a stamp each; nothing at the end of the connection.
 
         Raises:

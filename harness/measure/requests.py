@@ -106,7 +106,7 @@ async def measure_request(
             ended_ns=chunks[-1].received_ns if error is None else ended_ns,
             connected=received.connected,
             token_ns=tuple(event.received_ns for event in folded.events),
-            token_chunk=tuple(event.chunk_index for event in folded.events),
+            token_chunk=tuple(event.chunk for event in folded.events),
             text="".join(event.text for event in folded.events),
             done_reason=folded.done_reason,
             server=folded.server,

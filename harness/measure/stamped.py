@@ -16,6 +16,9 @@ from harness.records import Chunk
 from harness.records.stream import StampedBy
 from harness.servers import kernel_stamps
 
+Piece = tuple[bytes, kernel_stamps.Ancillary]
+"""Bytes, and the kernel's ancillary data with the stamp of the last of them."""
+
 _INFORMATIONAL = range(100, 200)
 _FRAMING = (b"transfer-encoding", b"content-length")
 
@@ -134,11 +137,12 @@ class StampedStream(httpx.AsyncByteStream):
 
     # What the connection tells.
 
-    def received(self, data: bytes, ancillary: kernel_stamps.Ancillary, instant_ns: int) -> None:
-        """A piece of what was read at an instant."""
-        self._reads.append((instant_ns, ancillary))
+    def received(self, pieces: Sequence[Piece], instant_ns: int) -> None:
+        """What was read at an instant, in pieces."""
         try:
-            self._parser.feed_data(data)
+            for data, ancillary in pieces:
+                self._reads.append((instant_ns, ancillary))
+                self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._reusable = False  # also where the answer was whole, and nobody knows what came after it
             self.failed(httpx.RemoteProtocolError(f"the answer is not HTTP/1.1: {error}"))

@@ -102,7 +102,7 @@ def fold_stream(chunks: Iterable[Chunk]) -> FoldedStream:
         return FoldedStream(tuple(events), None, None, reason)
 
     for chunk, line in split_lines(chunks):
-        if not line.strip():
+        if not line or line.isspace():
             continue
         try:
             item = decode_line(line)
@@ -113,7 +113,7 @@ def fold_stream(chunks: Iterable[Chunk]) -> FoldedStream:
         message = item.message or _NO_MESSAGE
         text = item.thinking + item.response + message.thinking + message.content
         if text:
-            events.append(TokenEvent(chunk.index, chunk.received_ns, text))
+            events.append(TokenEvent(chunk.position, chunk.received_ns, text))
         if item.done:
             durations = ServerDurations(
                 total_ns=item.total_duration,

@@ -38,7 +38,7 @@ def test_a_line_a_read() -> None:
 def test_packed_lines_share_instant_and_index() -> None:
     """Tokens that came in one read are seen as coalesced, not as a gap of zero between reads."""
     folded = _fold(text_line("a") + text_line("b"), text_line("c") + done_line())
-    assert [(event.chunk_index, event.received_ns) for event in folded.events] == [(0, 0), (0, 0), (1, 100)]
+    assert [(event.chunk, event.received_ns) for event in folded.events] == [(0, 0), (0, 0), (1, 100)]
 
 
 def test_a_split_line_belongs_to_the_read_that_completed_it() -> None:
@@ -126,9 +126,9 @@ def test_stamps_are_those_of_reads_and_never_go_back(texts: list[str], places: l
     """Each token's instant is its read's, and later tokens never come from earlier reads."""
     folded = fold_stream(cut(b"".join(stream_lines(texts)), places))
     assert _texts(folded) == texts
-    indices = [event.chunk_index for event in folded.events]
+    indices = [event.chunk for event in folded.events]
     assert indices == sorted(indices)
-    assert all(event.received_ns == 10 * event.chunk_index for event in folded.events)
+    assert all(event.received_ns == 10 * event.chunk for event in folded.events)
 
 
 @given(st.lists(st.binary(max_size=40), max_size=6))
