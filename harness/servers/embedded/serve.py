@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import os
 import signal
@@ -17,13 +16,13 @@ from typing import NoReturn
 
 import uvicorn
 
-from harness.records.errors import ConfigurationError, PortInUseError
 from harness.servers.embedded import engine
 from harness.servers.embedded.app import build_app
 from harness.servers.embedded.catalog import read_model
 from harness.servers.embedded.model import SHAPES, default_cache_dir, ensure_model
 from harness.servers.embedded.runner import Runner
 from harness.servers.launch import signal_on_parent_death
+from harness.servers.listening import listen
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ def serve(
     """
     logging.getLogger("gguf").setLevel(logging.WARNING)
     _on_stop(_exit_at_once)
-    listener = _bind(host, port)
+    listener = listen(host, port)
     path = model_path or ensure_model(cache_dir or default_cache_dir(), SHAPES[shape])
     engine.prepare()
     model = read_model(path)
@@ -126,21 +125,3 @@ def _exit_at_once(number: int, frame: FrameType | None) -> None:
 
 def _ignore(number: int, frame: FrameType | None) -> None:
     pass
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(128)
-    except socket.gaierror as error:
-        raise ConfigurationError(f"unknown host {host!r}: {error.strerror}; use an address of this machine") from error
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortInUseError(
-                f"port {port} on {host} is in use; choose another with --port, or end what listens there"
-            ) from error
-        raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror}") from error
-    return listener

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import gc
 import os
 import resource
@@ -14,9 +13,9 @@ from collections.abc import Sequence
 from functools import partial
 from types import FrameType
 
-from harness.records.errors import ConfigurationError, PortInUseError
 from harness.servers import kernel_stamps
 from harness.servers.launch import signal_on_parent_death
+from harness.servers.listening import listen
 from harness.servers.truth.app import App
 from harness.servers.truth.clock import monotonic_ns, sharpen_timers
 from harness.servers.truth.connection import Connection
@@ -45,7 +44,10 @@ def serve(ports: Sequence[int], config: TruthConfig, *, parent: int | None = Non
     plan = Plan(config, len(ports))
     timers, device = Timers(), Device(config.device)
     loop = Loop(timers, device)
-    listeners = [_bind(port) for port in ports]
+    listeners = [listen(HOST, port, _BACKLOG) for port in ports]
+    for listener in listeners:
+        listener.setblocking(False)
+        kernel_stamps.enable(listener)  # accepted sockets inherit it: a request may arrive before its accept
     numbers = [listener.getsockname()[1] for listener in listeners]
     app = App(numbers, plan, loop, timers, device)
     _allow_many_files()
@@ -135,24 +137,6 @@ class _Ending:
 
 def _ignore(number: int, frame: FrameType | None) -> None:
     pass
-
-
-def _bind(port: int) -> socket.socket:
-    listener = socket.socket()
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        kernel_stamps.enable(listener)  # accepted sockets inherit it: a request may arrive before its accept
-        listener.bind((HOST, port))
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise PortInUseError(
-                f"port {port} on {HOST} is in use; choose another with --port, or end what listens there"
-            ) from error
-        raise ConfigurationError(f"cannot listen on {HOST}:{port}: {error.strerror}") from error
-    return listener
 
 
 def _allow_many_files() -> None:
