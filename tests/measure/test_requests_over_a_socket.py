@@ -79,6 +79,7 @@ async def test_a_servers_path_prefix_is_kept() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux stamps what it receives")
+@pytest.mark.usefixtures("truth_server")  # the kernel begins to stamp a moment after the first socket asks for it
 @pytest.mark.asyncio
 async def test_the_record_says_that_the_kernel_stamped_it() -> None:
     """On Linux the reads of our transport carry the kernel's stamps, which are never after the reading."""

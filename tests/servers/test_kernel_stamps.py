@@ -24,6 +24,7 @@ def test_the_offset_turns_the_wall_clock_into_the_monotonic_one() -> None:
     assert before - 50_000 <= wall + offset <= after + 50_000
 
 
+@pytest.mark.usefixtures("truth_server")  # the kernel begins to stamp a moment after the first socket asks for it
 @needs_kernel_stamps
 def test_a_stamp_is_of_the_arrival_and_not_of_the_reading() -> None:
     """Bytes that were sent before an instant and read after it carry a stamp from before."""
@@ -58,6 +59,7 @@ def test_other_platforms_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
         assert not kernel_stamps.enable_sent(sock)
 
 
+@pytest.mark.usefixtures("truth_server")  # the kernel begins to stamp a moment after the first socket asks for it
 @needs_kernel_stamps
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_sent_stamp_is_of_the_last_byte_that_left(host: str) -> None:
