@@ -35,13 +35,7 @@ Ancillary = Sequence[tuple[int, int, bytes]]
 
 def enable(sock: socket.socket) -> bool:
     """Asks the kernel to stamp what ``sock`` receives; False where it cannot (anything but 64-bit Linux)."""
-    if sys.platform != "linux" or sys.maxsize < 2**32:
-        return False
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-    except OSError:
-        return False
-    return True
+    return _set(sock, _SO_TIMESTAMPNS, 1)
 
 
 def stamp_of(ancillary: Ancillary) -> int | None:
@@ -51,8 +45,7 @@ def stamp_of(ancillary: Ancillary) -> int | None:
     """
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(data) == _TIMESPEC.size:
-            seconds, nanoseconds = _TIMESPEC.unpack(data)
-            return int(seconds * 1_000_000_000 + nanoseconds)
+            return _nanoseconds(data)
     return None
 
 
@@ -62,13 +55,7 @@ def enable_sent(sock: socket.socket) -> bool:
     Who asks must fetch the stamps with :func:`sent_stamp`: those that wait make the socket ready with an error, which
     uvloop, for one, does not survive.
     """
-    if sys.platform != "linux" or sys.maxsize < 2**32:
-        return False
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPING, _SENT_FLAGS)
-    except OSError:
-        return False
-    return True
+    return _set(sock, _SO_TIMESTAMPING, _SENT_FLAGS)
 
 
 def sent_stamp(sock: socket.socket, sent_bytes: int) -> int | None:
@@ -85,8 +72,7 @@ def sent_stamp(sock: socket.socket, sent_bytes: int) -> int | None:
         stamp, number = None, None
         for level, kind, data in ancillary:
             if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPING:
-                seconds, nanoseconds = _TIMESPEC.unpack_from(data)
-                stamp = int(seconds * 1_000_000_000 + nanoseconds)
+                stamp = _nanoseconds(data)
             elif (level, kind) in _RECVERR:
                 (number,) = _NUMBER.unpack_from(data)
         if number == (sent_bytes - 1) % _NUMBERS:
@@ -108,3 +94,19 @@ def clock_offset() -> int:
 def agree(before: int, after: int) -> bool:
     """True if two offsets, ns, are the same but for the error of reading them: the wall clock was not set between."""
     return abs(after - before) < _STEP_NS
+
+
+def _set(sock: socket.socket, option: int, value: int) -> bool:
+    if sys.platform != "linux" or sys.maxsize < 2**32:
+        return False
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, option, value)
+    except OSError:
+        return False
+    return True
+
+
+def _nanoseconds(data: bytes) -> int:
+    """Of the timespec that ``data`` begins with."""
+    seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+    return int(seconds * 1_000_000_000 + nanoseconds)
