@@ -45,9 +45,10 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
 def _calibrate(options: argparse.Namespace) -> int:
     import asyncio  # noqa: PLC0415 - the servers' commands start faster without
 
-    from harness.judge import InstrumentLimits, calibration_faults, calibration_of  # noqa: PLC0415
+    from harness.judge import calibration_faults, calibration_of  # noqa: PLC0415
     from harness.measure import measuring_loops, rounds_for, run_calibration  # noqa: PLC0415
     from harness.report import calibration_json, calibration_line  # noqa: PLC0415
+    from harness.scenarios import InstrumentLimits  # noqa: PLC0415
     from harness.servers.host import allow_open_files, apart  # noqa: PLC0415
 
     streams: int = options.streams

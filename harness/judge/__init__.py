@@ -1,21 +1,18 @@
 """Records in, estimates and verdicts out. Reads no clock, no file and no network, and draws no random number."""
 
-from harness.judge.contention import ContentionRules, Symptom, symptoms
+from harness.judge.contention import Symptom, symptoms
 from harness.judge.figures import AgentFigures, ArmFigures, BlockFigures, block_figures, invalid_reasons
 from harness.judge.gate import Gate, Verdict, overall
-from harness.judge.instrument import INSTRUMENT_LIMITS, InstrumentLimits, calibration_faults, calibration_of
+from harness.judge.instrument import calibration_faults, calibration_of
 from harness.judge.statistics import Estimate, mean_estimate, share_estimate
 from harness.judge.summary import ScenarioSummary, judge_scenario, unmeasured_scenario
 
 __all__ = [
-    "INSTRUMENT_LIMITS",
     "AgentFigures",
     "ArmFigures",
     "BlockFigures",
-    "ContentionRules",
     "Estimate",
     "Gate",
-    "InstrumentLimits",
     "ScenarioSummary",
     "Symptom",
     "Verdict",

@@ -5,21 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.judge.figures import BlockFigures
-
-
-@dataclass(frozen=True, slots=True)
-class ContentionRules:
-    """Limits of the symptoms.
-
-    Attributes:
-        ttft_s: A TTFT more than this over the solo one is a symptom, s.
-        throughput_drop_pct: A throughput more than this below the solo one is a symptom, %.
-        efficiency_pct: A measured efficiency below this is a symptom, %.
-    """
-
-    ttft_s: float = 10.0
-    throughput_drop_pct: float = 20.0
-    efficiency_pct: float = 80.0
+from harness.scenarios import ContentionRules
 
 
 @dataclass(frozen=True, slots=True)

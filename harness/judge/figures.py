@@ -8,10 +8,11 @@ from itertools import chain
 from statistics import fmean
 
 from harness.judge import metrics
-from harness.judge.instrument import InstrumentLimits, disturbances
+from harness.judge.instrument import disturbances
 from harness.judge.statistics import quantile
 from harness.records import AgentRun, Block
 from harness.records.session import CONCURRENT, solo_arm
+from harness.scenarios import InstrumentLimits
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Protocol
 
 from harness.judge.statistics import quantile
 from harness.records import Block, Calibration, LoopLag, RequestRecord
+from harness.scenarios import InstrumentLimits
 
 _MS = 1e6
 
@@ -27,24 +27,6 @@ class Truth(Protocol):
     @property
     def token_write(self) -> Sequence[int]:
         """Which write each token was in, n values."""
-
-
-@dataclass(frozen=True, slots=True)
-class InstrumentLimits:
-    """What an instrument may be off by; beyond it a session or a block is INVALID.
-
-    Attributes:
-        ttft_ms: 99th percentile of the absolute error of TTFT, ms.
-        gap_ms: 99th percentile of the absolute error of a gap, ms.
-        coalesced_share: Share of tokens that were not told apart.
-        loop_lag_ms: 99th percentile of the event loop's lag over a run, ms. Where the kernel stamps, a lag falsifies
-            no latency, but holds up what is sent next.
-    """
-
-    ttft_ms: float = 5.0
-    gap_ms: float = 1.0
-    coalesced_share: float = 0.02
-    loop_lag_ms: float = 50.0
 
 
 def ttft_error_ms(record: RequestRecord, truth: Truth) -> float:
@@ -126,10 +108,6 @@ def calibration_faults(found: Calibration, limits: InstrumentLimits) -> tuple[st
     if found.unaccounted_tokens:
         faults.append(f"{found.unaccounted_tokens} of {found.tokens} tokens lost or doubled")
     return tuple(faults)
-
-
-INSTRUMENT_LIMITS = tuple(field.name for field in fields(InstrumentLimits))
-"""Names of the limits that can be set."""
 
 
 def disturbances(block: Block, limits: InstrumentLimits) -> tuple[str, ...]:

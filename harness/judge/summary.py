@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from harness.judge.contention import ContentionRules, Symptom, symptoms
+from harness.judge.contention import Symptom, symptoms
 from harness.judge.figures import AgentFigures, BlockFigures, block_figures, invalid_reasons, mean_arm
 from harness.judge.gate import Gate, Verdict, judge_mean, judge_share, overall
-from harness.judge.instrument import InstrumentLimits
 from harness.judge.statistics import Estimate, mean_estimate, share_estimate
 from harness.records import Block
 from harness.records.session import GIVE_UP_AFTER
-from harness.scenarios import Limit
+from harness.scenarios import ContentionRules, InstrumentLimits, Limit
 
 OVERLAP_PCT = 95.0
 PARALLEL_PCT = 80.0

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.judge import INSTRUMENT_LIMITS
-from harness.scenarios import PROFILES, SCENARIOS
+from harness.scenarios import INSTRUMENT_LIMITS, PROFILES, SCENARIOS
 
 DEFAULT_RUNS = 5
 DEFAULT_DEADLINE_S = 300.0

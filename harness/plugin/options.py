@@ -10,12 +10,14 @@ from math import isfinite
 from pathlib import Path
 from typing import TypeVar
 
-from harness.judge import INSTRUMENT_LIMITS, ContentionRules, InstrumentLimits
 from harness.plugin.flags import DEFAULT_DEADLINE_S, DEFAULT_RUNS
 from harness.records.errors import ConfigurationError
 from harness.scenarios import (
+    INSTRUMENT_LIMITS,
     PROFILES,
     SCENARIOS,
+    ContentionRules,
+    InstrumentLimits,
     Override,
     RunnerOptions,
     Scenario,

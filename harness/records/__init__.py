@@ -1,7 +1,18 @@
 """Frozen observations: what was seen, never what it means. Times are integer nanoseconds of one monotonic clock."""
 
 from harness.records.calibration import Calibration
-from harness.records.session import AgentRun, Block, ClockAnchor, Environment, LoopLag, Run, ServerInfo, Session
+from harness.records.session import (
+    AgentRun,
+    Block,
+    ClockAnchor,
+    Environment,
+    HostLoad,
+    LoopLag,
+    ModelMemory,
+    Run,
+    ServerInfo,
+    Session,
+)
 from harness.records.stream import Chunk, RequestRecord, ServerDurations, TokenEvent
 
 __all__ = [
@@ -11,7 +22,9 @@ __all__ = [
     "Chunk",
     "ClockAnchor",
     "Environment",
+    "HostLoad",
     "LoopLag",
+    "ModelMemory",
     "RequestRecord",
     "Run",
     "ServerDurations",

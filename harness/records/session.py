@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final, Literal
 
 from harness.records.calibration import Calibration
 from harness.records.stream import RequestRecord
@@ -11,6 +12,9 @@ CONCURRENT = "concurrent"
 GIVE_UP_AFTER = 2
 """Failed blocks in a row after which a scenario is given up, and INVALID: something is broken, not slow."""
 _SOLO = "solo:"
+Side = Literal["candidate", "base"]
+CANDIDATE: Final = "candidate"
+BASE: Final = "base"
 
 
 def solo_arm(role: str) -> str:
@@ -67,6 +71,39 @@ class LoopLag:
 
 
 @dataclass(frozen=True, slots=True)
+class HostLoad:
+    """How busy the CPUs were that the servers and this process may use, over one run; means, in cores.
+
+    Attributes:
+        cpus: Those CPUs.
+        foreign_cores: Kept busy by other processes, or by the hypervisor's other guests; None if the servers'
+            share cannot be told from theirs.
+        idle_cores: Stood idle.
+    """
+
+    cpus: tuple[int, ...]
+    foreign_cores: float | None
+    idle_cores: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMemory:
+    """Where a server holds a model, as ``/api/ps`` told after a block; both 0 if it does not hold it any more.
+
+    Attributes:
+        url: The server.
+        model: The model.
+        size: Bytes of it.
+        size_vram: Bytes of it in GPU memory.
+    """
+
+    url: str
+    model: str
+    size: int
+    size_vram: int
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One arm of a block: an agent alone, or all of them together.
 
@@ -76,6 +113,7 @@ class Run:
         finished_ns: Just after the last of them ended, ns.
         agents: One AgentRun each, in the scenario's order.
         loop_lag: Lag of the measuring event loop meanwhile; None if nobody watched.
+        host: How busy the CPUs were meanwhile; None if nobody watched.
     """
 
     arm: str
@@ -83,6 +121,7 @@ class Run:
     finished_ns: int
     agents: tuple[AgentRun, ...]
     loop_lag: LoopLag | None = None
+    host: HostLoad | None = None
 
     @property
     def wall_ns(self) -> int:
@@ -102,6 +141,10 @@ class Block:
         runs: The arms that were run; fewer than ``order`` if the block ended early.
         deadline_s: The time the block was given, s.
         error: Why the block ended early (deadline, interrupt, server), or None.
+        side: Whose servers it was measured on: the candidate's, or those of the base it is compared with. A pair is
+            one block of each side with the same index.
+        memory: Where each agent's server held its model after the block; () if nobody asked.
+        gpu_strangers: Foreign processes that were seen on the GPUs after the block.
     """
 
     scenario: str
@@ -111,6 +154,9 @@ class Block:
     runs: tuple[Run, ...]
     deadline_s: float
     error: str | None = None
+    side: Side = CANDIDATE
+    memory: tuple[ModelMemory, ...] = ()
+    gpu_strangers: tuple[str, ...] = ()
 
     def run(self, arm: str) -> Run | None:
         """The run of an arm, or None if the block ended before it."""

@@ -8,7 +8,6 @@ from harness.judge import (
     AgentFigures,
     Estimate,
     Gate,
-    InstrumentLimits,
     ScenarioSummary,
     Symptom,
     Verdict,
@@ -16,6 +15,7 @@ from harness.judge import (
     invalid_reasons,
 )
 from harness.records import Block, Calibration
+from harness.scenarios import InstrumentLimits
 
 _UNITS = {
     "guide_efficiency_pct": "%",

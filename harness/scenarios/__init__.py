@@ -2,6 +2,17 @@
 
 from harness.scenarios.catalogue import SCENARIOS, AgentSpec, RunnerOptions, Scenario, with_overrides
 from harness.scenarios.profiles import PROFILES, Profile
+from harness.scenarios.terms import (
+    DEFAULT_MAX_RUNS,
+    INSTRUMENT_LIMITS,
+    ChangeRules,
+    ContentionRules,
+    ErrorRates,
+    InstrumentLimits,
+    Stopping,
+    StoredBaseline,
+    Terms,
+)
 from harness.scenarios.thresholds import (
     METRICS,
     Limit,
@@ -13,17 +24,26 @@ from harness.scenarios.thresholds import (
 from harness.scenarios.workflows import WORKFLOWS, Ask, Workflow
 
 __all__ = [
+    "DEFAULT_MAX_RUNS",
+    "INSTRUMENT_LIMITS",
     "METRICS",
     "PROFILES",
     "SCENARIOS",
     "WORKFLOWS",
     "AgentSpec",
     "Ask",
+    "ChangeRules",
+    "ContentionRules",
+    "ErrorRates",
+    "InstrumentLimits",
     "Limit",
     "Override",
     "Profile",
     "RunnerOptions",
     "Scenario",
+    "Stopping",
+    "StoredBaseline",
+    "Terms",
     "ThresholdTable",
     "Workflow",
     "parse_override",

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
-from harness.judge import ContentionRules, ScenarioSummary, judge_scenario
+from harness.judge import ScenarioSummary, judge_scenario
 from harness.measure import (
     AgentPlan,
     Coordinator,
@@ -18,7 +18,7 @@ from harness.measure import (
 )
 from harness.records import AgentRun, Block, RequestRecord
 from harness.records.session import CONCURRENT
-from harness.scenarios import Ask, Limit
+from harness.scenarios import Ask, ContentionRules, Limit
 from harness.servers.api import OllamaApi
 from harness.servers.truth import Behaviour, Fault, Timing, TruthConfig, TruthServer
 from tests.measure.servers import within

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import assume, event, example, given, settings
 from hypothesis import strategies as st
 
-from harness.judge import ContentionRules, invalid_reasons, judge_scenario
+from harness.judge import invalid_reasons, judge_scenario
 from harness.measure.requests import open_connection
 from harness.protocol import fold_stream
 from harness.records import Chunk, RequestRecord
 from harness.records.errors import HarnessError, ServerError
-from harness.scenarios import Limit
+from harness.scenarios import ContentionRules, Limit
 from harness.testing import build_block, done_line, stream_lines, text_line
 from tests.chain.wire import ARMS, CLOSE, ENDS, GOOD, OPEN, Answer, Bench, block_with, open_bench, pieces, request_of
 from tests.measure.servers import HEAD, http_chunk

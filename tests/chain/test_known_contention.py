@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from harness.judge import ContentionRules, ScenarioSummary, Verdict, judge_scenario
+from harness.judge import ScenarioSummary, Verdict, judge_scenario
 from harness.measure import AgentPlan, Coordinator, ScenarioPlan, measure_block, measuring_client, nonces
 from harness.records import Block
-from harness.scenarios import Ask, Limit
+from harness.scenarios import Ask, ContentionRules, Limit
 from harness.servers.truth import Behaviour, DeviceSpec, Timing, TruthConfig, TruthServer
 
 SLOWDOWNS = (1.0, 1.1, 1.25, 1.5, 2.0, 2.5)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.judge import BlockFigures, ContentionRules, block_figures, symptoms
+from harness.judge import BlockFigures, block_figures, symptoms
+from harness.scenarios import ContentionRules
 from harness.testing import build_block
 
 OFF = ContentionRules(ttft_s=1e9, throughput_drop_pct=100.0, efficiency_pct=0.0)

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judge import ContentionRules, Verdict, judge_scenario
+from harness.judge import Verdict, judge_scenario
 from harness.judge.instrument import (
-    InstrumentLimits,
     calibration_faults,
     calibration_of,
     coalesced,
@@ -20,6 +19,7 @@ from harness.judge.instrument import (
     ttft_error_ms,
 )
 from harness.records import Block, Calibration, LoopLag, RequestRecord
+from harness.scenarios import ContentionRules, InstrumentLimits
 from harness.testing import build_block, build_calibration, build_request
 
 MS = 1_000_000

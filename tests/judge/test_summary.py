@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judge import ContentionRules, ScenarioSummary, Verdict, judge_scenario
+from harness.judge import ScenarioSummary, Verdict, judge_scenario
 from harness.records import Block
-from harness.scenarios import Limit
+from harness.scenarios import ContentionRules, Limit
 from harness.testing import build_block
 
 LIMITS = (Limit("guide_efficiency_pct", 80.0), Limit("measured_speedup", 1.0), Limit("contention_rate", 0.33))

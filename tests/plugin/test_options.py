@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.judge import ContentionRules, InstrumentLimits
 from harness.plugin import options
 from harness.plugin.flags import DEFAULT_DEADLINE_S, DEFAULT_RUNS, OPTIONS
 from harness.plugin.options import Settings, read_settings
 from harness.records.errors import ConfigurationError
-from harness.scenarios import SCENARIOS, Limit, Override
+from harness.scenarios import SCENARIOS, ContentionRules, InstrumentLimits, Limit, Override
 from harness.servers.selection import select
 
 FLAGS = frozenset(flag for flag, _, _ in OPTIONS)
