@@ -13,6 +13,8 @@ from typing import NoReturn
 from harness.records.errors import HarnessError
 
 _MAX_PORT = 65535
+_MIN_RATE, _MAX_RATE = 1e-9, 1e12
+_MISUSE, _INVALID = 2, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
     except HarnessError as error:
         sys.stderr.write(f"harness {options.command}: {error}\n")
-        return 1
+        return _MISUSE
     return status
 
 
@@ -32,6 +34,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands.add_parser("serve", help="serve a small real model with Ollama's API"))
     _add_truth(commands.add_parser("truth", help="serve tokens at known times, to check what a client measures"))
     _add_calibrate(commands.add_parser("calibrate", help="measure what this machine's measuring client is off by"))
+    _add_judge(commands.add_parser("judge", help="judge a session again from its journal, without a server"))
+    _add_published(commands.add_parser("published", help="print published tables again from their raw runs"))
     return parser
 
 
@@ -62,6 +66,64 @@ def _calibrate(options: argparse.Namespace) -> int:
     for fault in faults:
         sys.stderr.write(f"harness calibrate: worse than its limit: {fault}\n")
     return 1 if faults else 0
+
+
+def _add_judge(parser: argparse.ArgumentParser) -> None:
+    from harness.scenarios.options import REPEATED_TERMS_OPTIONS, TERMS_OPTIONS  # noqa: PLC0415
+
+    add = parser.add_argument
+    add("journal", type=Path, metavar="FILE", help="the session's journal")
+    add("--summary-json", type=Path, metavar="FILE", help="write the summary for programs")
+    add(
+        "--inconclusive", choices=("pass", "fail"), default="pass", help="what an INCONCLUSIVE verdict is (%(default)s)"
+    )
+    for flag, metavar, text in TERMS_OPTIONS:
+        add(flag, metavar=metavar, help=text, action="append" if flag in REPEATED_TERMS_OPTIONS else "store")
+    parser.set_defaults(run=_judge)
+
+
+def _judge(options: argparse.Namespace) -> int:
+    from harness.judge import Verdict, judge_session  # noqa: PLC0415
+    from harness.report import judged_lines, session_summary, summary_text, write_text  # noqa: PLC0415
+    from harness.scenarios.options import Reader, read_again  # noqa: PLC0415
+    from harness.store import read_journal, read_thresholds  # noqa: PLC0415
+
+    read = Reader(lambda flag: vars(options)[flag[2:].replace("-", "_")])
+    table = read_thresholds(Path(options.thresholds) if options.thresholds else None)
+    stored = read_journal(options.journal)
+    session = stored.session
+    terms = read_again(read, table, session.profile, stored.terms_or_usual(table))
+    summaries = judge_session(session, terms, stored.faults)
+    if options.summary_json is not None:
+        stopping = next(iter(terms.values())).stopping
+        document = session_summary(session, stopping, str(stored.path.resolve()), summaries)
+        write_text(options.summary_json, summary_text(document))
+    sys.stdout.write("\n".join(judged_lines(session, summaries, cut=stored.cut)) + "\n")
+    verdicts = {summary.verdict for summary in summaries}
+    if Verdict.INVALID in verdicts:
+        return _INVALID
+    strict = options.inconclusive == "fail"
+    return 1 if Verdict.FAIL in verdicts or (strict and Verdict.INCONCLUSIVE in verdicts) else 0
+
+
+def _add_published(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("folder", type=Path, metavar="FOLDER", help="*.jsonl, or a tree with the public metrics.json files")
+    add("--cells", type=Path, metavar="FILE", help="published cells (CSV); the last line: how many came out")
+    add("--solo-tok-s", type=_rate, metavar="RATE", help="decode rate alone (default: that of solo runs there)")
+    add("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=_published)
+
+
+def _published(options: argparse.Namespace) -> int:
+    from harness.judge.published import judge_published  # noqa: PLC0415
+    from harness.report.published import published_json, published_text  # noqa: PLC0415
+    from harness.store.published import read_expected_cells, read_published  # noqa: PLC0415
+
+    cells = None if options.cells is None else read_expected_cells(options.cells, options.folder)
+    judged = judge_published(read_published(options.folder), cells, options.solo_tok_s)
+    sys.stdout.write(published_json(judged) if options.json else published_text(judged))
+    return 1 if judged.missed else 0
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
@@ -137,6 +199,16 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0: use 1 or more")
     return int(text)
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not _MIN_RATE <= rate <= _MAX_RATE:  # false for NaN too
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate above 0: use tokens per second")
+    return rate
 
 
 if __name__ == "__main__":

@@ -1,18 +1,17 @@
-"""A block's records folded into figures; the reasons why a block cannot be judged."""
+"""A block's records folded into figures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import chain
-from statistics import fmean
+from statistics import fmean, geometric_mean
 
 from harness.judge import metrics
-from harness.judge.instrument import disturbances
 from harness.judge.statistics import quantile
+from harness.judge.validity import invalid_reasons, solo_run
 from harness.records import AgentRun, Block
-from harness.records.session import CONCURRENT, solo_arm
-from harness.scenarios import InstrumentLimits
+from harness.records.session import CONCURRENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +78,9 @@ class BlockFigures:
         guide_speedup, guide_efficiency_pct: The guide's figures.
         measured_speedup, measured_efficiency_pct: Against the solo baselines.
         efficiency_bound_pct: The best measured efficiency that these solo times allow.
+        slowdown: Time in requests of all agents, together over alone.
+        ttft_ratio: TTFT together over alone, geometric mean over the agents.
+        concurrent_ttft_ms: TTFT together, geometric mean over the agents, ms.
         aggregate_tok_s: Tokens of all agents over the concurrent wall time.
         ttft_delta_signed_ms: First agent's concurrent TTFT less the last one's (TR110's sign).
         throughput_delta_signed_tok_s: Last agent's concurrent tok/s less the first one's (TR110's sign).
@@ -94,65 +96,13 @@ class BlockFigures:
     measured_speedup: float
     measured_efficiency_pct: float
     efficiency_bound_pct: float
+    slowdown: float
+    ttft_ratio: float
+    concurrent_ttft_ms: float
     aggregate_tok_s: float
     ttft_delta_signed_ms: float
     throughput_delta_signed_tok_s: float
     agents: tuple[AgentFigures, ...]
-
-
-def invalid_reasons(block: Block, instrument: InstrumentLimits | None = None) -> tuple[str, ...]:
-    """Why a block cannot be judged, in words; empty for a valid one.
-
-    Args:
-        block: The block.
-        instrument: What the measuring process may lag; None does not look at it.
-    """
-    if block.error:  # what its agents say then only follows from it
-        return (block.error,)
-    missing = [arm for arm in block.order if block.run(arm) is None]
-    reasons = [f"not run: {', '.join(missing)}"] if missing else []
-    for run in block.runs:
-        for agent in run.agents:
-            reason = _spoilt(agent)
-            if reason:
-                reasons.append(f"{agent.role} in {run.arm}: {reason}")
-    return tuple(reasons) or _differing_counts(block) or (disturbances(block, instrument) if instrument else ())
-
-
-def _spoilt(agent: AgentRun) -> str | None:
-    """Why an agent's run cannot be used, or None; a workflow may have caught its request's failure."""
-    if agent.error:
-        return agent.error
-    failed = next((request for request in agent.requests if request.error), None)
-    if failed:
-        return f"request {failed.name!r} failed: {failed.error}"
-    if not agent.requests or not all(request.token_ns for request in agent.requests):
-        return "a request gave no text"
-    return None
-
-
-def _differing_counts(block: Block) -> tuple[str, ...]:
-    concurrent = block.run(CONCURRENT)
-    reasons = []
-    for together in concurrent.agents if concurrent else ():
-        alone = _solo(block, together.role)
-        counts = {
-            arm: [metrics.output_tokens(r) for r in run.requests]
-            for arm, run in (("alone", alone), ("together", together))
-        }
-        if counts["alone"] != counts["together"]:
-            reasons.append(
-                f"{together.role} generated {counts['alone']} tokens alone and {counts['together']} together: "
-                "the arms did different work (lower --num-predict, so that every answer reaches it)"
-            )
-    return tuple(reasons)
-
-
-def _solo(block: Block, role: str) -> AgentRun:
-    run = block.run(solo_arm(role))
-    if run is None:
-        raise ValueError(f"block {block.index} of {block.scenario} has no solo run of {role}")
-    return run.agents[0]
 
 
 def _service_ns(run: AgentRun) -> int:
@@ -213,7 +163,7 @@ def block_figures(block: Block) -> BlockFigures:
     concurrent = block.run(CONCURRENT)
     if concurrent is None or invalid_reasons(block):
         raise ValueError(f"block {block.index} of {block.scenario} is not valid: {invalid_reasons(block)}")
-    agents = tuple(_agent_figures(_solo(block, run.role), run) for run in concurrent.agents)
+    agents = tuple(_agent_figures(solo_run(block, run.role), run) for run in concurrent.agents)
     durations = [float(run.duration_ns) for run in concurrent.agents]
     solo_walls = [float(run.wall_ns) for run in block.runs if run.arm != CONCURRENT]
     wall = float(concurrent.wall_ns)
@@ -227,6 +177,12 @@ def block_figures(block: Block) -> BlockFigures:
         measured_speedup=metrics.measured_speedup(solo_walls, wall),
         measured_efficiency_pct=metrics.measured_efficiency_pct(solo_walls, wall),
         efficiency_bound_pct=metrics.efficiency_bound_pct(solo_walls),
+        slowdown=metrics.slowdown(
+            sum(_service_ns(solo_run(block, run.role)) for run in concurrent.agents),
+            sum(_service_ns(run) for run in concurrent.agents),
+        ),
+        ttft_ratio=geometric_mean(agent.concurrent.ttft_ms / agent.solo.ttft_ms for agent in agents),
+        concurrent_ttft_ms=geometric_mean(agent.concurrent.ttft_ms for agent in agents),
         aggregate_tok_s=metrics.tokens_per_second(_tokens(concurrent.agents), wall),
         ttft_delta_signed_ms=agents[0].concurrent.ttft_ms - agents[-1].concurrent.ttft_ms,
         throughput_delta_signed_tok_s=agents[-1].concurrent.tok_s - agents[0].concurrent.tok_s,

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from harness.judge.statistics import quantile
-from harness.records import Block, Calibration, LoopLag, RequestRecord
+from harness.records import Block, Calibration, LoopLag, ModelMemory, RequestRecord
 from harness.scenarios import InstrumentLimits
 
 _MS = 1e6
@@ -110,15 +110,79 @@ def calibration_faults(found: Calibration, limits: InstrumentLimits) -> tuple[st
     return tuple(faults)
 
 
-def disturbances(block: Block, limits: InstrumentLimits) -> tuple[str, ...]:
-    """Runs of a block during which the measuring event loop was held up; () if none was."""
-    reasons = []
+def disturbances(block: Block, limits: InstrumentLimits, reference: Sequence[ModelMemory] = ()) -> tuple[str, ...]:
+    """What besides the agents had a part in a block, in words; () if nothing is known to have.
+
+    Args:
+        block: The block.
+        limits: What may be.
+        reference: Where the models were after the first block of its side; of others nothing is said.
+    """
+    return (
+        *_held_up(block, limits),
+        *_crowded(block, limits.foreign_cores),
+        *_beside(block, limits.gpu_strangers),
+        *_moved(block.memory, reference, limits.vram_loss_pct),
+    )
+
+
+def _held_up(block: Block, limits: InstrumentLimits) -> Iterator[str]:
+    """Runs during which the measuring event loop came late."""
     for run in block.runs:
         by_kernel = all(request.stamped_by == "kernel" for agent in run.agents for request in agent.requests)
         limit_ms = limits.loop_lag_ms if by_kernel else limits.ttft_ms
         if run.loop_lag is not None and run.loop_lag.p99_ns / _MS > limit_ms:
-            reasons.append(
+            yield (
                 f"the measuring event loop lagged by {run.loop_lag.p99_ns / _MS:.0f} ms (p99, limit {limit_ms:g}) in "
                 f"{run.arm}: something else kept this process or its CPU busy"
             )
-    return tuple(reasons)
+
+
+def _crowded(block: Block, limit: float) -> Iterator[str]:
+    """Runs whose CPUs others kept busier than they were idle: had these been away, somebody of ours would have run."""
+    crowded = [
+        f"{run.host.foreign_cores:.2f} of {len(run.host.cpus)} CPUs in {run.arm} ({run.host.idle_cores:.2f} idle)"
+        for run in block.runs
+        if run.host is not None and run.host.foreign_cores is not None
+        if run.host.foreign_cores > limit and run.host.foreign_cores > run.host.idle_cores
+    ]
+    if crowded:
+        yield (
+            f"other processes kept the servers' CPUs busy: {', '.join(crowded)}; limit {limit:g}: "
+            "end them, or give the servers CPUs of their own (--pin)"
+        )
+
+
+def _beside(block: Block, limit: float) -> Iterator[str]:
+    """Strangers on the GPUs."""
+    if len(block.gpu_strangers) > limit:
+        yield (
+            f"other processes were on the servers' GPU: {', '.join(block.gpu_strangers)}; "
+            "end them, or keep them off that GPU (CUDA_VISIBLE_DEVICES)"
+        )
+
+
+def _moved(memory: Sequence[ModelMemory], reference: Sequence[ModelMemory], limit_pct: float) -> Iterator[str]:
+    """Models that have less of themselves in GPU memory than they had, or are not loaded any more.
+
+    It is the share that counts: one that was loaded again with a smaller context takes less, all of it on the GPU.
+    """
+    before = {(each.url, each.model): each for each in reference if each.size}
+    for now in memory:
+        was = before.get((now.url, now.model))
+        if was is None:
+            continue
+        if not now.size:
+            yield (
+                f"{now.model} is not loaded on {now.url} any more: another client had it unloaded, or its runner died; "
+                "keep others off that server"
+            )
+        elif now.size_vram / now.size < was.size_vram / was.size * (1 - limit_pct / 100):
+            yield (
+                f"{now.model} moved out of GPU memory on {now.url}: {_gpu_share(now)}, {_gpu_share(was)} before; "
+                "something else took the memory: free it, and start the session again"
+            )
+
+
+def _gpu_share(memory: ModelMemory) -> str:
+    return f"{memory.size_vram / 2**20:.0f} of {memory.size / 2**20:.0f} MiB"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from harness.measure.clock import Clock, monotonic_ns
+from harness.measure.host import HostWatch
 from harness.measure.loop import LagWatch
 from harness.measure.plan import AgentPlan
 from harness.measure.requests import measure_request
@@ -56,6 +57,7 @@ class Coordinator:
         max_concurrent: Slots of the semaphore.
         nonce: Source of unique texts for the start of prompts.
         clock: The clock.
+        host: Watches who else keeps the CPUs busy; None does not.
     """
 
     clients: Mapping[str, httpx.AsyncClient]
@@ -63,11 +65,13 @@ class Coordinator:
     max_concurrent: int
     nonce: Callable[[], str]
     clock: Clock = monotonic_ns
+    host: HostWatch | None = None
 
     async def run(self, arm: str, agents: Sequence[AgentPlan], sink: list[Run]) -> None:
         """Runs agents together and appends the run to ``sink``, also when it is cancelled half-way."""
         slots = asyncio.Semaphore(self.max_concurrent)
         attempts = [_Attempt(agent) for agent in agents]
+        span = self.host.start({agent.url for agent in agents}) if self.host else None
         started_ns = self.clock()
         for attempt in attempts:
             attempt.queued_ns = started_ns
@@ -78,7 +82,7 @@ class Coordinator:
         finally:
             finished_ns = self.clock()
             runs = tuple(attempt.record(finished_ns) for attempt in attempts)
-            sink.append(Run(arm, started_ns, finished_ns, runs, watch.lag()))
+            sink.append(Run(arm, started_ns, finished_ns, runs, watch.lag(), span.load() if span else None))
 
     async def _admit(self, attempt: _Attempt, slots: asyncio.Semaphore) -> None:
         async with slots:

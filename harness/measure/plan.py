@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from harness.records.session import CONCURRENT, solo_arm
+from harness.records.session import CANDIDATE, CONCURRENT, Side, solo_arm
 from harness.scenarios import Scenario
+
+_SALT: dict[Side, str] = {"candidate": "", "base": ":base"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class ScenarioPlan:
         seed: Seed of the order of arms.
         max_concurrent: Slots of the coordinator's semaphore.
         deadline_s: Time that a block may take, s.
+        side: The candidate, or the base that it is compared with.
     """
 
     name: str
@@ -47,11 +50,12 @@ class ScenarioPlan:
     seed: int
     max_concurrent: int
     deadline_s: float
+    side: Side = CANDIDATE
 
     def order(self, index: int) -> tuple[str, ...]:
         """The arms of block ``index``, shuffled; the same for the same seed."""
         arms = [*(solo_arm(agent.role) for agent in self.agents), CONCURRENT]
-        random.Random(f"{self.seed}:{self.name}:{index}").shuffle(arms)  # noqa: S311 - an order, not a secret
+        random.Random(f"{self.seed}:{self.name}:{index}{_SALT[self.side]}").shuffle(arms)  # noqa: S311 - an order, not a secret
         return tuple(arms)
 
 

@@ -12,13 +12,15 @@ import pytest_asyncio
 
 from harness.judge import ScenarioSummary, Verdict
 from harness.plugin.flags import add_options
+from harness.plugin.opening import open_session
 from harness.plugin.options import Settings, read_settings
-from harness.plugin.session import PerfSession, open_session
+from harness.plugin.session import PerfSession
 from harness.records.errors import ConfigurationError, HarnessError
 from harness.report import breach_message, calibration_line, invalid_message, printable, printable_lines, summary_lines
 
 _SETTINGS = pytest.StashKey[Settings]()
 _SESSION = pytest.StashKey[PerfSession]()
+_NOTES: pytest.StashKey[list[str]] = pytest.StashKey()
 _LEFT_OUT: pytest.StashKey[list[str]] = pytest.StashKey()
 _SCENARIO_FIXTURE = "scenario_name"
 _NOT_DISTRIBUTED = (
@@ -41,9 +43,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", mark)
     try:
         config.stash[_SETTINGS] = read_settings(config.getoption)
-    except ConfigurationError as error:
+    except HarnessError as error:
         raise pytest.UsageError(str(error)) from None
-    config.stash[_LEFT_OUT] = []
+    config.stash[_LEFT_OUT], config.stash[_NOTES] = [], []
     if _is_distributed(config) and any(Path(argument).name == "perf" for argument in config.args):
         raise pytest.UsageError(_NOT_DISTRIBUTED)
 
@@ -88,7 +90,10 @@ def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest
         where = f" {', '.join(selection.urls)}" if selection.urls else ""
         names = ", ".join(scenario.name for scenario in settings.scenarios)
         lines.append(f"servers: {selection.kind}{where} ({selection.reason}); model {selection.model}")
-        lines.append(f"plan: {names}; {settings.runs} blocks each after one warm-up block; seed {settings.seed}")
+        unit = "pairs of blocks (base and candidate)" if settings.base else "blocks"
+        until = "" if settings.stopping.fixed else ", as many as the verdicts need"
+        most = f"{'' if settings.stopping.fixed else 'at most '}{settings.stopping.runs} {unit}"
+        lines.append(f"plan: {names}; {most} each after a warm-up{until}; seed {settings.seed}")
     return [printable(line) for line in lines]
 
 
@@ -117,6 +122,7 @@ async def perf_session(request: pytest.FixtureRequest) -> AsyncIterator[PerfSess
         async with open_session(config.stash[_SETTINGS], config.rootpath, _say(config)) as session:
             config.stash[_SESSION] = session
             yield session
+            config.stash[_NOTES] += [line] if (line := session.save_baseline()) else []
     except HarnessError as error:
         pytest.exit(printable_lines(str(error)), returncode=pytest.ExitCode.USAGE_ERROR)
 
@@ -127,7 +133,7 @@ async def measured(request: pytest.FixtureRequest, perf_session: PerfSession, sc
     profile = None
     if request.node.get_closest_marker("gpu"):
         profile = "gpu"
-        outside = [info.url for info in perf_session.infos if info.size_vram == 0]
+        outside = [info.url for info in perf_session.session.servers if info.size_vram == 0]
         if outside:
             pytest.exit(
                 f"-m gpu: the model is not in GPU memory on {', '.join(outside)} (size_vram is 0): "
@@ -222,9 +228,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     undecided = [s.name for s in session.summaries.values() if s.verdict is Verdict.INCONCLUSIVE]
     if undecided:
         terminalreporter.write_line(
-            f"INCONCLUSIVE: {', '.join(undecided)}: more blocks (--runs) would decide; "
+            f"INCONCLUSIVE: {', '.join(undecided)}: more blocks (--max-runs, --runs) may decide; "
             "--inconclusive=fail makes this red",
             yellow=True,
             bold=True,
         )
+    for line in config.stash[_NOTES]:
+        terminalreporter.write_line(line)
     terminalreporter.write_line(f"journal: {session.journal.path}")

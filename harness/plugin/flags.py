@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from harness.scenarios import INSTRUMENT_LIMITS, PROFILES, SCENARIOS
+from harness.judge import COMPARED, COMPARED_BY_DEFAULT
+from harness.scenarios import DEFAULT_MAX_RUNS, SCENARIOS
+from harness.scenarios.options import REPEATED_TERMS_OPTIONS, TERMS_OPTIONS
 
-DEFAULT_RUNS = 5
 DEFAULT_DEADLINE_S = 300.0
 
 # (flag, metavar or None for a switch, help)
 OPTIONS: tuple[tuple[str, str | None, str], ...] = (
     ("--scenario", "NAME", f"measure only this scenario; may be repeated. Known: {', '.join(SCENARIOS)}"),
-    ("--runs", "N", f"measured blocks a scenario, the warm-up block not counted (default {DEFAULT_RUNS})"),
+    ("--runs", "N", "measure exactly N blocks a scenario, the warm-up block not counted, and look once at the end"),
+    (
+        "--max-runs",
+        "N",
+        f"else measure until every verdict is decided, at most N blocks (default {DEFAULT_MAX_RUNS})",
+    ),
     (
         "--model",
         "NAME",
@@ -43,31 +49,33 @@ OPTIONS: tuple[tuple[str, str | None, str], ...] = (
     ("--max-concurrent", "N", "slots of the coordinator's semaphore (default: one for each agent)"),
     ("--block-deadline", "S", f"seconds a block, or a model's loading, may take (default {DEFAULT_DEADLINE_S:g})"),
     ("--seed", "N", "seed of the order of arms and of sampling (default: random, and printed)"),
-    (
-        "--profile",
-        "NAME",
-        f"column of the thresholds' table (default: found out). Known: {', '.join(PROFILES)}",
-    ),
-    ("--thresholds", "FILE", "a thresholds' table of your own (TOML)"),
-    ("--threshold", "LIMIT", "METRIC=NUMBER or SCENARIO.METRIC=NUMBER, over the table; may be repeated"),
-    ("--contention-ttft-s", "S", "symptom: TTFT more than this over the solo one (default 10)"),
-    (
-        "--contention-throughput-pct",
-        "PCT",
-        "symptom: throughput more than this below the solo one (default 20)",
-    ),
-    ("--contention-efficiency-pct", "PCT", "symptom: measured efficiency below this (default 80)"),
+    *TERMS_OPTIONS,
     (
         "--inconclusive",
         "pass|fail",
         "what an INCONCLUSIVE verdict does to its test (default pass, said loudly)",
     ),
-    ("--no-calibration", None, "do not measure the instrument's own error first (about a second)"),
+    ("--base-url1", "URL", "compare with a base, pair by pair: the base's server of the DataCollector"),
+    ("--base-url2", "URL", "the base's server of the Insight agent"),
     (
-        "--instrument-limit",
-        "LIMIT",
-        f"NAME=NUMBER, what the instrument may be off by; may be repeated. Names: {', '.join(INSTRUMENT_LIMITS)}",
+        "--base-ollama-bin",
+        "PATH",
+        "compare with servers of this other `ollama` program, started beside the candidate's",
     ),
+    ("--base-server", "KIND", "compare with started servers of this kind: ollama or embedded"),
+    ("--base-model", "NAME", "compare with this model (on the candidate's servers, unless the base has its own)"),
+    ("--base-option", "OPTION", "compare with this Ollama option, NAME=NUMBER (likewise); may be repeated"),
+    (
+        "--compare",
+        "METRIC",
+        f"what is compared with the base; may be repeated (default {', '.join(COMPARED_BY_DEFAULT)}). "
+        f"Known: {', '.join(COMPARED)}",
+    ),
+    ("--baseline-save", "NAME", "add this session to the stored baseline NAME"),
+    ("--baseline", "NAME", "compare this session's ratios with the sessions of the stored baseline NAME"),
+    ("--baseline-dir", "DIR", "where stored baselines are (default perf/baselines)"),
+    ("--baseline-allow", "FACT", "compare though this fact of the environment differs; may be repeated"),
+    ("--no-calibration", None, "do not measure the instrument's own error first (about a second)"),
     ("--journal", "FILE", "journal of all raw timings (default: a new file in .perf/)"),
     ("--summary-json", "FILE", "write the summary for programs"),
     ("--chimera-num-gpu", "N", "layers on the GPU, first tuned agent"),
@@ -83,7 +91,13 @@ OPTIONS: tuple[tuple[str, str | None, str], ...] = (
     ("--chimera2-top-k", "K", "top_k"),
     ("--chimera2-repeat-penalty", "R", "repeat_penalty"),
 )
-_REPEATED = ("--scenario", "--threshold", "--instrument-limit")
+_REPEATED = (
+    "--scenario",
+    *REPEATED_TERMS_OPTIONS,
+    "--base-option",
+    "--compare",
+    "--baseline-allow",
+)
 
 
 def add_options(parser: pytest.Parser) -> None:

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from importlib import resources
-from math import isfinite
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-from harness.plugin.flags import DEFAULT_DEADLINE_S, DEFAULT_RUNS
+from harness.plugin.compare import BaseChoice, BaselineChoice, read_base, read_baselines
+from harness.plugin.flags import DEFAULT_DEADLINE_S
 from harness.records.errors import ConfigurationError
 from harness.scenarios import (
-    INSTRUMENT_LIMITS,
+    DEFAULT_MAX_RUNS,
+    FIRST_LOOK,
+    MOST_RUNS,
     PROFILES,
     SCENARIOS,
     ContentionRules,
+    ErrorRates,
     InstrumentLimits,
     Override,
     RunnerOptions,
     Scenario,
+    Stopping,
     ThresholdTable,
     parse_override,
-    parse_thresholds,
     with_overrides,
 )
+from harness.scenarios.options import Reader, read_contention, read_instrument, read_rates
 from harness.servers.host import usable_cpus
 from harness.servers.selection import Selection, checked_url, parse_pins, parse_ports, select
-
-T = TypeVar("T", int, float)
+from harness.store import read_thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,10 @@ class Settings:
 
     selection: Selection
     scenarios: tuple[Scenario, ...]
-    runs: int
+    stopping: Stopping
+    rates: ErrorRates
+    base: BaseChoice | None
+    baselines: BaselineChoice | None
     num_thread: int | None
     num_predict: int | None
     max_concurrent: int | None
@@ -55,54 +59,12 @@ class Settings:
     summary_json: Path | None
 
 
-def _finite(kind: Callable[[str], T], text: str) -> T | None:
-    try:
-        value = kind(text)
-        return value if isfinite(value) else None
-    except (ValueError, OverflowError):
-        return None
+def _path(read: Reader, flag: str) -> Path | None:
+    text = read.text(flag)
+    return Path(text) if text else None
 
 
-class _Reader:
-    """Typed access to the options' text."""
-
-    def __init__(self, option: Callable[[str], object]) -> None:
-        self._option = option
-
-    def text(self, flag: str) -> str | None:
-        value = self._option(flag)
-        return None if value is None else str(value)
-
-    def texts(self, flag: str) -> tuple[str, ...]:
-        value = self._option(flag)
-        return tuple(value) if isinstance(value, list) else ()
-
-    def switch(self, flag: str) -> bool:
-        return bool(self._option(flag))
-
-    def integer(self, flag: str, least: int) -> int | None:
-        return self._number(flag, int, "a whole number", least)
-
-    def real(self, flag: str, least: float) -> float | None:
-        return self._number(flag, float, "a number", least)
-
-    def _number(self, flag: str, kind: Callable[[str], T], words: str, least: T) -> T | None:
-        text = self.text(flag)
-        if text is None:
-            return None
-        value = _finite(kind, text)
-        if value is None:
-            raise ConfigurationError(f"{flag} must be {words}, got {text!r}")
-        if value < least:
-            raise ConfigurationError(f"{flag} must be {words} of at least {least:g}, got {text}")
-        return value
-
-    def path(self, flag: str) -> Path | None:
-        text = self.text(flag)
-        return Path(text) if text else None
-
-
-def _runner_options(read: _Reader, group: str) -> RunnerOptions:
+def _runner_options(read: Reader, group: str) -> RunnerOptions:
     return RunnerOptions(
         num_gpu=read.integer(f"--{group}-num-gpu", -1),
         num_ctx=read.integer(f"--{group}-num-ctx", 64),
@@ -113,7 +75,7 @@ def _runner_options(read: _Reader, group: str) -> RunnerOptions:
     )
 
 
-def _scenarios(read: _Reader) -> tuple[Scenario, ...]:
+def _scenarios(read: Reader) -> tuple[Scenario, ...]:
     names = read.texts("--scenario") or tuple(SCENARIOS)
     for name in names:
         if name not in SCENARIOS:
@@ -122,51 +84,7 @@ def _scenarios(read: _Reader) -> tuple[Scenario, ...]:
     return tuple(with_overrides(SCENARIOS[name], overrides) for name in dict.fromkeys(names))
 
 
-def _thresholds(read: _Reader) -> ThresholdTable:
-    path = read.path("--thresholds")
-    if path is None:
-        text = (resources.files("harness.scenarios") / "thresholds.toml").read_text("utf-8")
-        return parse_thresholds(text, "the built-in thresholds.toml")
-    try:
-        return parse_thresholds(path.read_text("utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"--thresholds {path} cannot be read: {error}") from error
-
-
-def _rules(read: _Reader) -> ContentionRules:
-    default = ContentionRules()
-    ttft_s = read.real("--contention-ttft-s", 0.0)
-    drop_pct = read.real("--contention-throughput-pct", 0.0)
-    efficiency_pct = read.real("--contention-efficiency-pct", 0.0)
-    return ContentionRules(
-        ttft_s=default.ttft_s if ttft_s is None else ttft_s,
-        throughput_drop_pct=default.throughput_drop_pct if drop_pct is None else drop_pct,
-        efficiency_pct=default.efficiency_pct if efficiency_pct is None else efficiency_pct,
-    )
-
-
-def _instrument_limits(read: _Reader) -> InstrumentLimits:
-    limits = InstrumentLimits()
-    for text in read.texts("--instrument-limit"):
-        name, equals, number = text.partition("=")
-        value = _finite(float, number)
-        if not equals or name not in INSTRUMENT_LIMITS or value is None or value < 0:
-            raise ConfigurationError(
-                f"--instrument-limit {text!r}: write NAME=NUMBER, for example ttft_ms=5; names: "
-                f"{', '.join(INSTRUMENT_LIMITS)}"
-            )
-        limits = replace(limits, **{name: value})
-    return limits
-
-
-def _one_of(read: _Reader, flag: str, known: tuple[str, ...]) -> str | None:
-    value = read.text(flag)
-    if value is not None and value not in known:
-        raise ConfigurationError(f"{flag} {value!r}: choose one of {', '.join(known)}")
-    return value
-
-
-def _selection(read: _Reader) -> Selection:
+def _selection(read: Reader) -> Selection:
     flags = ("--collector-ollama-url", "--insight-ollama-url")
     given = tuple((flag, read.text(flag)) for flag in flags)
     selection = select(
@@ -191,31 +109,46 @@ def _selection(read: _Reader) -> Selection:
     )
 
 
+def _stopping(read: Reader) -> Stopping:
+    runs, most = read.integer("--runs", 1), read.integer("--max-runs", FIRST_LOOK)
+    if runs is not None and most is not None:
+        raise ConfigurationError("--runs measures exactly so many blocks, --max-runs at most: give one of them")
+    if most is not None and most > MOST_RUNS:
+        raise ConfigurationError(f"--max-runs must be at most {MOST_RUNS}, got {most}: --runs may be more")
+    return Stopping(runs, fixed=True) if runs is not None else Stopping(most or DEFAULT_MAX_RUNS)
+
+
 def read_settings(option: Callable[[str], object]) -> Settings:
     """Checks all options; ``option`` gives the value of a flag.
 
     Raises:
         ConfigurationError: In one line, what is wrong and what to write instead.
     """
-    read = _Reader(option)
-    runs, seed = read.integer("--runs", 1), read.integer("--seed", 0)
-    scenarios = _scenarios(read)
+    read = Reader(option)
+    seed = read.integer("--seed", 0)
+    selection = _selection(read)
+    base, baselines = read_base(read, selection), read_baselines(read)
+    if base and baselines and baselines.save:
+        raise ConfigurationError("--baseline-save is for sessions without a base: leave the --base options out")
     return Settings(
-        selection=_selection(read),
-        scenarios=scenarios,
-        runs=DEFAULT_RUNS if runs is None else runs,
+        selection=selection,
+        scenarios=_scenarios(read),
+        stopping=_stopping(read),
+        rates=read_rates(read, ErrorRates()),
+        base=base,
+        baselines=baselines,
         num_thread=read.integer("--num-thread", 0),
         num_predict=read.integer("--num-predict", 2),
         max_concurrent=read.integer("--max-concurrent", 1),
         deadline_s=read.real("--block-deadline", 0.1) or DEFAULT_DEADLINE_S,
         seed=secrets.randbelow(2**31) if seed is None else seed,
-        profile=_one_of(read, "--profile", tuple(PROFILES)),
-        thresholds=_thresholds(read),
+        profile=read.one_of("--profile", tuple(PROFILES)),
+        thresholds=read_thresholds(_path(read, "--thresholds")),
         overrides=tuple(parse_override(text, tuple(SCENARIOS)) for text in read.texts("--threshold")),
-        rules=_rules(read),
+        rules=read_contention(read, ContentionRules()),
         calibrate=not read.switch("--no-calibration"),
-        instrument=_instrument_limits(read),
-        inconclusive_fails=_one_of(read, "--inconclusive", ("pass", "fail")) == "fail",
-        journal=read.path("--journal"),
-        summary_json=read.path("--summary-json"),
+        instrument=read_instrument(read, InstrumentLimits()),
+        inconclusive_fails=read.one_of("--inconclusive", ("pass", "fail")) == "fail",
+        journal=_path(read, "--journal"),
+        summary_json=_path(read, "--summary-json"),
     )

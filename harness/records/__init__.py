@@ -3,6 +3,7 @@
 from harness.records.calibration import Calibration
 from harness.records.session import (
     AgentRun,
+    BaseSide,
     Block,
     ClockAnchor,
     Environment,
@@ -17,6 +18,7 @@ from harness.records.stream import Chunk, RequestRecord, ServerDurations, TokenE
 
 __all__ = [
     "AgentRun",
+    "BaseSide",
     "Block",
     "Calibration",
     "Chunk",

@@ -32,4 +32,4 @@ class ProtocolError(HarnessError):
 
 
 class JournalError(HarnessError):
-    """A journal cannot be written, or is not one that this version can read."""
+    """A journal or a stored baseline cannot be written, or is not one that this version can read."""

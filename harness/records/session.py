@@ -210,6 +210,21 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True)
+class BaseSide:
+    """The base that a session's candidate was compared with.
+
+    Attributes:
+        servers: Its servers, in the agents' order; they may be the candidate's own.
+        model: Its model.
+        options: Per scenario and role, the Ollama options that were sent with every request.
+    """
+
+    servers: tuple[ServerInfo, ...]
+    model: str
+    options: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """Everything that one ``pytest perf`` saw.
 
@@ -225,6 +240,7 @@ class Session:
         blocks: All blocks in the order of measuring, the warm-up ones too.
         calibrations: What the instrument was found to be off by at the start, the last one counts; () if nobody
             looked.
+        base: What the candidate was compared with in the same session; None if with nothing.
     """
 
     environment: Environment
@@ -237,3 +253,4 @@ class Session:
     options: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     blocks: tuple[Block, ...] = ()
     calibrations: tuple[Calibration, ...] = ()
+    base: BaseSide | None = None

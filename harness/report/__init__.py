@@ -1,15 +1,9 @@
 """Pure renderers of a judged session, and one writer."""
 
-from harness.report.summary import SUMMARY_FORMAT, calibration_json, session_summary
-from harness.report.terminal import (
-    breach_message,
-    calibration_line,
-    invalid_message,
-    printable,
-    printable_lines,
-    progress_line,
-    summary_lines,
-)
+from harness.report.summary import SUMMARY_FORMAT, calibration_json, session_summary, summary_text
+from harness.report.terminal import calibration_line, judged_lines, progress_line, summary_lines
+from harness.report.text import printable, printable_lines
+from harness.report.verdicts import breach_message, invalid_message
 from harness.report.writer import write_text
 
 __all__ = [
@@ -18,10 +12,12 @@ __all__ = [
     "calibration_json",
     "calibration_line",
     "invalid_message",
+    "judged_lines",
     "printable",
     "printable_lines",
     "progress_line",
     "session_summary",
     "summary_lines",
+    "summary_text",
     "write_text",
 ]

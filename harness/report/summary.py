@@ -3,6 +3,8 @@
 Format history:
 
 1. (0.1) first.
+2. (0.3) ``loss``, ``ledgers``, ``changes``, ``base``, ``slowdown`` and ``ttft_ratio``; gates tell when they were
+   decided, their MDE, outliers and drift; ``stopping`` in place of ``runs``. Ratios are geometric means.
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ from dataclasses import asdict
 
 import msgspec
 
-from harness.judge import AgentFigures, Estimate, Gate, ScenarioSummary
-from harness.records import Calibration
+from harness.judge import AgentFigures, Change, Estimate, Gate, ScenarioSummary
+from harness.records import Calibration, Session
+from harness.report.loss import ledger_json, loss_json
+from harness.scenarios import Stopping
 
-SUMMARY_FORMAT = 1
+SUMMARY_FORMAT = 2
 
 _FIGURES = (
     "guide_efficiency_pct",
@@ -23,6 +27,8 @@ _FIGURES = (
     "measured_efficiency_pct",
     "measured_speedup",
     "efficiency_bound_pct",
+    "slowdown",
+    "ttft_ratio",
     "contention_rate",
     "aggregate_tok_s",
     "concurrent_wall_s",
@@ -59,9 +65,40 @@ def _gate(gate: Gate) -> dict[str, object]:
         "interval": _interval(gate.estimate),
         "n": gate.estimate.n,
         "method": gate.estimate.method,
+        "decided_at": gate.decided_at,
+        "mde_pct": gate.mde_pct,
         "worst_block": gate.worst_block,
         "worst_value": gate.worst_value,
+        "outliers": list(gate.outliers),
+        "verdict_without_outliers": gate.verdict_without,
+        "drift_p": gate.drift_p,
     }
+
+
+def _change(change: Change) -> dict[str, object]:
+    return {
+        "metric": change.metric,
+        "against": change.against,
+        "verdict": change.verdict.value,
+        "ratio": change.ratio.point,
+        "interval": _interval(change.ratio),
+        "n": change.ratio.n,
+        "method": change.ratio.method,
+        "worse": change.worse,
+        "worse_pct": change.worse_pct,
+        "noise_pct": change.noise_pct,
+        "decided_at": change.decided_at,
+        "mde_pct": change.mde_pct,
+        "too_good": change.too_good,
+        "reason": change.reason or None,
+    }
+
+
+def _loss(scenario: ScenarioSummary) -> dict[str, object] | None:
+    if scenario.loss is None:
+        return None
+    parts = [{"role": part.role, **loss_json(part.loss)} for part in scenario.agent_losses]
+    return {**loss_json(scenario.loss), "agents": parts}
 
 
 def _scenario(scenario: ScenarioSummary) -> dict[str, object]:
@@ -74,6 +111,12 @@ def _scenario(scenario: ScenarioSummary) -> dict[str, object]:
         "overlap_only": scenario.overlap_only,
         "agents": [_agent(agent) for agent in scenario.agents],
         "gates": [_gate(gate) for gate in scenario.gates],
+        "changes": [_change(change) for change in scenario.changes],
+        "loss": _loss(scenario),
+        "ledgers": [
+            {"role": each.role, "solo": ledger_json(each.alone), "concurrent": ledger_json(each.together)}
+            for each in scenario.ledgers
+        ],
         "symptoms": {str(index): [asdict(s) for s in fired] for index, fired in scenario.symptoms.items()},
         "invalid_blocks": {str(index): list(reasons) for index, reasons in scenario.invalid.items()},
     }
@@ -98,10 +141,25 @@ def calibration_json(found: Calibration) -> str:
     return msgspec.json.encode(document).decode()
 
 
-def session_summary(scenarios: Sequence[ScenarioSummary], facts: Mapping[str, object]) -> dict[str, object]:
-    """The summary of a session; ``facts`` (server, model, profile, seed, journal) stand beside the scenarios."""
+def session_summary(
+    session: Session, stopping: Stopping, journal: str, scenarios: Sequence[ScenarioSummary]
+) -> dict[str, object]:
+    """The summary of a session, from nothing but what its journal holds."""
+    base = session.base
     return {
         "format": SUMMARY_FORMAT,
-        **facts,
+        "server": session.servers[0].kind,
+        "model": session.model,
+        "profile": session.profile,
+        "seed": session.seed,
+        "stopping": asdict(stopping),
+        "calibration": asdict(session.calibrations[-1]) if session.calibrations else None,
+        "base": None if base is None else {"server": base.servers[0].kind, "model": base.model},
+        "journal": journal,
         "scenarios": {scenario.name: _scenario(scenario) for scenario in scenarios},
     }
+
+
+def summary_text(document: Mapping[str, object]) -> str:
+    """The summary as it stands in a file."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"

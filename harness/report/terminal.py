@@ -1,120 +1,16 @@
-"""Text for the terminal: progress, the summary's table, and the messages of failing tests."""
+"""Text for the terminal: progress, and the summary's tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.judge import (
-    AgentFigures,
-    Estimate,
-    Gate,
-    ScenarioSummary,
-    Symptom,
-    Verdict,
-    block_figures,
-    invalid_reasons,
-)
-from harness.records import Block, Calibration
-from harness.scenarios import InstrumentLimits
-
-_UNITS = {
-    "guide_efficiency_pct": "%",
-    "measured_efficiency_pct": "%",
-    "guide_speedup": "x",
-    "measured_speedup": "x",
-}
-_NAMES = {
-    "guide_efficiency_pct": "guide's efficiency",
-    "guide_speedup": "guide's speedup",
-    "measured_efficiency_pct": "measured efficiency",
-    "measured_speedup": "measured speedup",
-    "contention_rate": "contention rate",
-}
-
-
-def printable(text: str) -> str:
-    """Text of a server or model with everything that could steer a terminal escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
-def printable_lines(text: str) -> str:
-    """The same for a text of several lines, whose newlines stay."""
-    return "\n".join(printable(line) for line in text.splitlines())
-
-
-def _figure(metric: str, value: float) -> str:
-    if metric == "contention_rate":
-        return f"{100 * value:.1f} %"
-    unit = _UNITS[metric]
-    return f"{value:.2f}x" if unit == "x" else f"{value:.1f} %"
-
-
-def _span(metric: str, estimate: Estimate) -> str:
-    if estimate.low is None or estimate.high is None:
-        return f"n = {estimate.n}, no interval"
-    low, high = _figure(metric, estimate.low), _figure(metric, estimate.high)
-    return f"95 % interval {low} to {high}, n = {estimate.n}"
-
-
-def gate_line(gate: Gate) -> str:
-    """One gate in words: the figure, its interval, the limit, the verdict and the worst block."""
-    metric = gate.limit.metric
-    side = "at least" if gate.limit.side == "min" else "at most"
-    worst = (
-        f"most symptoms in block {gate.worst_block}: {gate.worst_value:.0f}"
-        if metric == "contention_rate"
-        else f"worst block {gate.worst_block}: {_figure(metric, gate.worst_value)}"
-    )
-    return (
-        f"{gate.verdict.value}: {_NAMES[metric]} {_figure(metric, gate.estimate.point)} "
-        f"({_span(metric, gate.estimate)}), limit {side} {_figure(metric, gate.limit.value)}; {worst}"
-    )
-
-
-def _symptom(symptom: Symptom) -> str:
-    if symptom.rule == "ttft":
-        return f"TTFT of {symptom.role} {symptom.value:.1f} s over its solo one (limit {symptom.limit:g} s)"
-    if symptom.rule == "throughput":
-        return f"throughput of {symptom.role} {symptom.value:.0f} % below its solo one (limit {symptom.limit:g} %)"
-    return f"measured efficiency {symptom.value:.0f} % (limit {symptom.limit:g} %)"
-
-
-def overlap_words(scenario: ScenarioSummary) -> str:
-    """The sentence for agents that overlap without running in parallel."""
-    guide = scenario.estimates["guide_efficiency_pct"].point
-    measured = scenario.estimates["measured_efficiency_pct"].point
-    slow = ", ".join(f"{agent.role} {agent.slowdown:.2f}x slower than alone" for agent in scenario.agents)
-    return (
-        f"the agents overlap {guide:.0f} % of the time but do not run in parallel: "
-        f"against their solo baselines they reach {measured:.0f} % ({slow})"
-    )
-
-
-def breach_message(scenario: ScenarioSummary) -> str:
-    """Why a scenario's verdict is what it is: every gate, then the symptoms of each block."""
-    decisive = [_NAMES[gate.limit.metric] for gate in scenario.gates if gate.verdict is scenario.verdict]
-    lines = [f"{scenario.name}: {scenario.verdict.value} by {', '.join(decisive) or 'no limit'}"]
-    lines += [f"  {gate_line(gate)}" for gate in scenario.gates]
-    if scenario.overlap_only:
-        lines.append(f"  {overlap_words(scenario)}")
-    lines += [
-        f"  contention in block {index}: {'; '.join(_symptom(s) for s in fired)}"
-        for index, fired in scenario.symptoms.items()
-    ]
-    return "\n".join(lines + _invalid_lines(scenario))
-
-
-def invalid_message(scenario: ScenarioSummary) -> str:
-    """Why nothing can be said about a scenario."""
-    total = len(scenario.blocks) + len(scenario.invalid)
-    lines = [f"{scenario.name}: INVALID, {len(scenario.blocks)} of {total} blocks could be judged"]
-    return "\n".join(lines + _invalid_lines(scenario))
-
-
-def _invalid_lines(scenario: ScenarioSummary) -> list[str]:
-    return [
-        f"  block {index} is invalid: {printable('; '.join(reasons))}" for index, reasons in scenario.invalid.items()
-    ]
+from harness.judge import AgentFigures, Estimate, ScenarioSummary, Verdict, block_figures, invalid_reasons
+from harness.records import Block, Calibration, ModelMemory, Session
+from harness.records.session import BASE
+from harness.report.loss import ledger_lines, loss_lines
+from harness.report.text import aligned, printable
+from harness.report.verdicts import change_line, gate_line, invalid_lines, invalid_message, overlap_words
+from harness.scenarios import InstrumentLimits, Stopping
 
 
 def calibration_line(found: Calibration) -> str:
@@ -126,10 +22,15 @@ def calibration_line(found: Calibration) -> str:
     )
 
 
-def progress_line(block: Block, runs: int, instrument: InstrumentLimits | None = None) -> str:
+def progress_line(
+    block: Block, stopping: Stopping, instrument: InstrumentLimits | None = None, reference: Sequence[ModelMemory] = ()
+) -> str:
     """One line about a block that has just ended."""
-    name = "warm-up" if block.warmup else f"block {block.index}/{runs}"
-    reasons = invalid_reasons(block, instrument)
+    most = "" if stopping.fixed else " at most"
+    name = "warm-up" if block.warmup else f"block {block.index}/{stopping.runs}{most}"
+    if block.side == BASE:
+        name = f"base, {name}"
+    reasons = invalid_reasons(block, instrument, reference)
     if reasons:
         return f"  {block.scenario} {name}: invalid: {printable(reasons[0])}"
     figures = block_figures(block)
@@ -199,24 +100,12 @@ def _agent_rows(scenario: ScenarioSummary) -> list[tuple[str, ...]]:
     ]
 
 
-def _aligned(rows: Sequence[Sequence[str]], names: int) -> list[str]:
-    """Rows in columns, the first ``names`` of them flush left."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.ljust(width) if column < names else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-
-
 def summary_lines(scenarios: Sequence[ScenarioSummary]) -> list[str]:
     """The table of a session, its deltas, and what needs saying in words."""
-    lines = _aligned([_COLUMNS, *(_row(scenario) for scenario in scenarios)], names=2)
+    lines = aligned([_COLUMNS, *(_row(scenario) for scenario in scenarios)], left=(0, 1))
     agents = [row for scenario in scenarios for row in _agent_rows(scenario)]
     if agents:
-        lines += ["", *_aligned([_AGENT_COLUMNS, *agents], names=1)]
+        lines += ["", *aligned([_AGENT_COLUMNS, *agents], left=(0,))]
     for scenario in scenarios:
         if not scenario.estimates:
             lines += ["", invalid_message(scenario)]
@@ -230,7 +119,27 @@ def summary_lines(scenarios: Sequence[ScenarioSummary]) -> list[str]:
             f"({signed_ttft:+.0f}), throughput delta {rate.point:.1f} tok/s ({signed_rate:+.1f})",
         ]
         lines += [f"  {gate_line(gate)}" for gate in scenario.gates if gate.verdict is not Verdict.PASS]
+        lines += [f"  {change_line(change)}" for change in scenario.changes]
         if scenario.overlap_only:
             lines.append(f"  {overlap_words(scenario)}")
-        lines += _invalid_lines(scenario)
+        lines += invalid_lines(scenario)
+        if scenario.loss is not None:
+            wall_s = scenario.estimates["concurrent_wall_s"].point
+            lines += ["", *loss_lines(scenario.name, scenario.loss, scenario.agent_losses, wall_s=wall_s)]
+            lines += ["", *ledger_lines(scenario.name, scenario.ledgers)]
+    return lines
+
+
+def judged_lines(session: Session, scenarios: Sequence[ScenarioSummary], *, cut: bool = False) -> list[str]:
+    """A session from its journal: the same tables, and what is to be known of the file.
+
+    Args:
+        session: The session.
+        scenarios: Its scenarios, judged.
+        cut: A last line of the journal was cut short, and left out.
+    """
+    lines = [calibration_line(session.calibrations[-1]).strip()] if session.calibrations else []
+    lines += summary_lines(scenarios)
+    if cut:
+        lines += ["", "the journal's last line was cut short, and left out: that session did not end as it should"]
     return lines

@@ -4,7 +4,9 @@ from harness.scenarios.catalogue import SCENARIOS, AgentSpec, RunnerOptions, Sce
 from harness.scenarios.profiles import PROFILES, Profile
 from harness.scenarios.terms import (
     DEFAULT_MAX_RUNS,
+    FIRST_LOOK,
     INSTRUMENT_LIMITS,
+    MOST_RUNS,
     ChangeRules,
     ContentionRules,
     ErrorRates,
@@ -25,8 +27,10 @@ from harness.scenarios.workflows import WORKFLOWS, Ask, Workflow
 
 __all__ = [
     "DEFAULT_MAX_RUNS",
+    "FIRST_LOOK",
     "INSTRUMENT_LIMITS",
     "METRICS",
+    "MOST_RUNS",
     "PROFILES",
     "SCENARIOS",
     "WORKFLOWS",

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field, fields
 from harness.scenarios.thresholds import Limit
 
 DEFAULT_MAX_RUNS = 30
+FIRST_LOOK = 4
+"""Valid blocks before a sequential verdict is looked for."""
+MOST_RUNS = 60
+"""The largest number of blocks for which the levels of a sequential verdict are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +38,20 @@ class InstrumentLimits:
         coalesced_share: Share of tokens that were not told apart.
         loop_lag_ms: 99th percentile of the event loop's lag over a run, ms. Where the kernel stamps, a lag falsifies
             no latency, but holds up what is sent next.
+        foreign_cores: CPUs that others keep busy, in cores, while less than that stands idle of what the servers may
+            use: then somebody waits. Alone on a machine it reads up to 0.03, beside one busy process 0.6 to 1, and 0.1
+            of two cores costs as much as the 5 % that a change may.
+        gpu_strangers: Foreign processes on the servers' GPUs.
+        vram_loss_pct: Share of what was in GPU memory after the warm-up and is not any more, %.
     """
 
     ttft_ms: float = 5.0
     gap_ms: float = 1.0
     coalesced_share: float = 0.02
     loop_lag_ms: float = 50.0
+    foreign_cores: float = 0.1
+    gpu_strangers: float = 0.0
+    vram_loss_pct: float = 1.0
 
 
 INSTRUMENT_LIMITS = tuple(each.name for each in fields(InstrumentLimits))
@@ -94,10 +106,12 @@ class StoredBaseline:
     Attributes:
         name: Its name.
         ratios: By metric, one value a stored session (geometric means over its blocks), in the order of saving.
+        rules: How much worse a new session may be.
     """
 
     name: str
     ratios: dict[str, tuple[float, ...]]
+    rules: ChangeRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +121,7 @@ class Terms:
     Attributes:
         limits: What its figures must keep.
         contention: When a block shows contention.
-        instrument: What the instrument may be off by.
+        instrument: What the instrument may be off by; None does not look at it.
         stopping: When it has enough blocks.
         rates: How often a verdict may be wrong.
         gates: Gates of the whole session; they share ``rates.false_fail``.
@@ -117,7 +131,7 @@ class Terms:
 
     limits: tuple[Limit, ...] = ()
     contention: ContentionRules = field(default_factory=ContentionRules)
-    instrument: InstrumentLimits = field(default_factory=InstrumentLimits)
+    instrument: InstrumentLimits | None = None
     stopping: Stopping = field(default_factory=Stopping)
     rates: ErrorRates = field(default_factory=ErrorRates)
     gates: int = 1

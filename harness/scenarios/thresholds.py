@@ -48,6 +48,13 @@ class Override:
     limit: Limit
 
 
+def overridden(limits: Sequence[Limit], scenario: str, overrides: Sequence[Override]) -> tuple[Limit, ...]:
+    """The limits of a scenario with the overrides over them, in the order of ``METRICS``."""
+    values = {limit.metric: limit.value for limit in limits}
+    values |= {each.limit.metric: each.limit.value for each in overrides if each.scenario in (None, scenario)}
+    return tuple(Limit(metric, values[metric]) for metric in METRICS if metric in values)
+
+
 @dataclass(frozen=True, slots=True)
 class ThresholdTable:
     """Limits by profile and scenario.
@@ -69,10 +76,7 @@ class ThresholdTable:
             raise ConfigurationError(f"no profile {profile!r} in the thresholds' table; it has: {known}")
         table = self.profiles[profile]
         values = {**table.get(DEFAULT_SCENARIO, {}), **table.get(scenario, {})}
-        for override in overrides:
-            if override.scenario in (None, scenario):
-                values[override.limit.metric] = override.limit.value
-        return tuple(Limit(metric, values[metric]) for metric in METRICS if metric in values)
+        return overridden([Limit(metric, value) for metric, value in values.items()], scenario, overrides)
 
 
 def _limit(metric: str, value: object, where: str) -> Limit:

@@ -1,6 +1,7 @@
 """What a session leaves on disk: the journal; and what it remembers of its host."""
 
 from harness.store.environment import read_environment
-from harness.store.journal import FORMAT, Journal, read_journal
+from harness.store.journal import FORMAT, Journal, StoredSession, read_journal
+from harness.store.thresholds import read_thresholds
 
-__all__ = ["FORMAT", "Journal", "read_environment", "read_journal"]
+__all__ = ["FORMAT", "Journal", "StoredSession", "read_environment", "read_journal", "read_thresholds"]

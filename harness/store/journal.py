@@ -1,19 +1,27 @@
 """The journal: JSON Lines, versioned, one block a line, on disk as soon as the block exists.
 
-Line 1 is ``{"type": "session", "format": 2, "session": {...}}`` with everything but the blocks; each later line is
-``{"type": "block", "block": {...}}``. A line that a crash cut short is the last one, and is left out on reading.
+Line 1 is ``{"type": "session", "format": 3, "session": {...}}`` with everything but the blocks; each later line is
+one of
+
+* ``{"type": "terms", "scenario": NAME, "terms": {...}}`` before a scenario's blocks: what they are to be judged by;
+* ``{"type": "block", "block": {...}}``;
+* ``{"type": "fault", "scenario": NAME, "fault": TEXT}``: what ended a scenario that its blocks do not tell.
+
+A line that a crash cut short is the last one, and is left out on reading.
 
 Format history:
 
 1. (0.1) first.
 2. (0.2) the session's calibrations, a run's loop lag, a request's stamps and read lag; all may be absent.
+3. (0.3) terms and faults; a block's side, memory and strangers on the GPU, a run's host load, the session's base; all
+   may be absent.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -23,9 +31,51 @@ import msgspec
 from harness.protocol import UNDECODABLE
 from harness.records import Block, Session
 from harness.records.errors import JournalError
+from harness.scenarios import InstrumentLimits, Stopping, Terms, ThresholdTable
 
-FORMAT = 2
+FORMAT = 3
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """What a journal holds.
+
+    Attributes:
+        path: The journal.
+        session: The session with its blocks.
+        terms: What each scenario is judged by, in the order of measuring; {} in formats 1 and 2.
+        faults: What ended a scenario, by scenario.
+        cut: True if a last line was cut short, and left out.
+    """
+
+    path: Path
+    session: Session
+    terms: dict[str, Terms]
+    faults: dict[str, str]
+    cut: bool
+
+    def terms_or_usual(self, table: ThresholdTable) -> dict[str, Terms]:
+        """The terms; where the journal has none, the table's limits and one look at all blocks.
+
+        Raises:
+            JournalError: If no scenario was begun.
+        """
+        names = dict.fromkeys(block.scenario for block in self.session.blocks)
+        limits = {name: table.limits(self.session.profile, name) for name in names}
+        usual = {
+            name: Terms(
+                limits=limits[name],
+                instrument=InstrumentLimits(),
+                stopping=Stopping(sum(block.scenario == name for block in self.session.blocks), fixed=True),
+                gates=max(1, sum(map(len, limits.values()))),
+            )
+            for name in names
+            if name not in self.terms
+        }
+        if not self.terms and not usual:
+            raise JournalError(f"{self.path} holds no block: the session ended before it measured anything")
+        return self.terms | usual
 
 
 class Journal:
@@ -64,6 +114,22 @@ class Journal:
         """
         self._write({"type": "block", "block": block})
 
+    def begin(self, scenario: str, terms: Terms) -> None:
+        """Writes what a scenario is going to be judged by; a later line of the same scenario replaces it.
+
+        Raises:
+            JournalError: If it cannot be written.
+        """
+        self._write({"type": "terms", "scenario": scenario, "terms": terms})
+
+    def fault(self, scenario: str, text: str) -> None:
+        """Writes what ended a scenario.
+
+        Raises:
+            JournalError: If it cannot be written.
+        """
+        self._write({"type": "fault", "scenario": scenario, "fault": text})
+
     def _write(self, line: dict[str, object]) -> None:
         try:
             self._file.write(msgspec.json.encode(line) + b"\n")
@@ -88,8 +154,8 @@ class Journal:
         self.close()
 
 
-def read_journal(path: Path) -> Session:
-    """The session of a journal, with every whole block; a last line cut short is left out.
+def read_journal(path: Path) -> StoredSession:
+    """What a journal holds, with every whole block; a last line cut short is left out.
 
     Raises:
         JournalError: If the file cannot be read, is no journal, is of a newer format, or is damaged in the middle.
@@ -98,7 +164,6 @@ def read_journal(path: Path) -> Session:
         *lines, rest = path.read_bytes().split(b"\n")
     except OSError as error:
         raise JournalError(f"the journal {path} cannot be read: {error.strerror}") from error
-    del rest  # empty, or the line that a crash cut short
     if not lines:
         raise JournalError(f"{path} is not a journal: it has no whole line")
     head = _decoded(lines[0], path, 1)
@@ -109,12 +174,20 @@ def read_journal(path: Path) -> Session:
             f"{path} is of format {head['format']}, this version reads up to {FORMAT}: read it with a newer version"
         )
     session = _converted(head.get("session"), Session, path, 1)
-    blocks = []
+    blocks: list[Block] = []
+    terms: dict[str, Terms] = {}
+    faults: dict[str, str] = {}
     for number, line in enumerate(lines[1:], start=2):
         item = _decoded(line, path, number)
         if item.get("type") == "block":
             blocks.append(_converted(item.get("block"), Block, path, number))
-    return replace(session, blocks=tuple(blocks))
+        elif item.get("type") == "terms":
+            name = _converted(item.get("scenario"), str, path, number)
+            terms[name] = _converted(item.get("terms"), Terms, path, number)
+        elif item.get("type") == "fault":
+            name = _converted(item.get("scenario"), str, path, number)
+            faults[name] = _converted(item.get("fault"), str, path, number)
+    return StoredSession(path, replace(session, blocks=tuple(blocks)), terms, faults, cut=bool(rest))
 
 
 def _unwritable(path: Path, error: OSError) -> JournalError:

@@ -34,36 +34,48 @@ def build_request(
     tokens: int = 10,
     counted: int | None = None,
     error: str | None = None,
+    asked_before_ms: float = 0.0,
+    connected: bool = False,
+    load_ms: float = 0.0,
+    queue_ms: float = 0.0,
+    outside_ms: float = 0.0,
 ) -> RequestRecord:
     """A request whose tokens come evenly from its first token to its end, each in a read of its own.
+
+    Its server tells durations that fill the time from sent to ended: load, queue, prefill to the first token, decode.
 
     Args:
         name: Name of the call.
         sent_ms: When it was sent, ms.
-        ttft_ms: Time to first token, ms.
-        duration_ms: From sent to the end of its stream, ms.
+        ttft_ms: Time to first token, ms; ``load_ms`` and ``queue_ms`` come on top of it.
+        duration_ms: From sent to the end of its stream, ms, with everything in it.
         tokens: Token events that came.
         counted: The server's ``eval_count``; ``tokens`` by default.
         error: Makes it a failed one, without a last line.
+        asked_before_ms: How long before ``sent_ms`` its agent had asked for it, ms.
+        connected: A connection had to be opened for it.
+        load_ms: The server's load duration, ms.
+        queue_ms: What the server's total has besides load, prefill and decode, ms.
+        outside_ms: What the server's total lacks of the request's duration (taken from its decode), ms.
     """
-    sent = round(sent_ms * _MS)
-    first, end = sent + round(ttft_ms * _MS), sent + round(duration_ms * _MS)
+    sent, load, queue, outside = (round(ms * _MS) for ms in (sent_ms, load_ms, queue_ms, outside_ms))
+    first, end = sent + load + queue + round(ttft_ms * _MS), sent + round(duration_ms * _MS)
     stamps = tuple(first + (end - first) * i // max(1, tokens - 1) for i in range(tokens))
     server = ServerDurations(
-        total_ns=end - sent,
-        load_ns=0,
-        prompt_eval_ns=first - sent,
-        eval_ns=end - first,
+        total_ns=end - sent - outside,
+        load_ns=load,
+        prompt_eval_ns=first - sent - load - queue,
+        eval_ns=end - first - outside,
         prompt_eval_count=5,
         eval_count=tokens if counted is None else counted,
     )
     return RequestRecord(
         name=name,
         nonce="00000000",
-        asked_ns=sent,
+        asked_ns=sent - round(asked_before_ms * _MS),
         sent_ns=sent,
         ended_ns=end,
-        connected=False,
+        connected=connected,
         token_ns=stamps,
         token_chunk=tuple(range(tokens)),
         text="x" * tokens,
@@ -82,10 +94,13 @@ def build_agent_run(
     tokens: int = 10,
     requests: Sequence[RequestRecord] | None = None,
     error: str | None = None,
+    load_ms: float = 0.0,
 ) -> AgentRun:
     """An agent's run, queued at 0; one request fills it from admission to end unless ``requests`` are given."""
     if requests is None:
-        requests = [build_request(sent_ms=wait_ms, ttft_ms=ttft_ms, duration_ms=duration_ms, tokens=tokens)]
+        requests = [
+            build_request(sent_ms=wait_ms, ttft_ms=ttft_ms, duration_ms=duration_ms, tokens=tokens, load_ms=load_ms)
+        ]
     admitted = round(wait_ms * _MS)
     finished = admitted + round(duration_ms * _MS)
     return AgentRun(role, _URL, 0, admitted, finished, tuple(requests), error)
@@ -109,10 +124,14 @@ def build_block(
     concurrent_ttft_ms: float = 100.0,
     warmup: bool = False,
     error: str | None = None,
+    wait_ms: Mapping[str, float] | None = None,
+    load_ms: Mapping[str, float] | None = None,
 ) -> Block:
     """A valid block of two agents (or those named): durations alone and together by role, ms.
 
-    By default the agents ``A`` and ``B`` take 1000 ms, alone and together: perfect efficiency.
+    By default the agents ``A`` and ``B`` take 1000 ms, alone and together: perfect efficiency. ``wait_ms`` is what
+    each had to wait for the coordinator while together, before its duration, and ``load_ms`` the load that its
+    server told of then, within it.
     """
     solo = {"A": 1000.0, "B": 1000.0} if solo_ms is None else solo_ms
     together = solo if concurrent_ms is None else concurrent_ms
@@ -120,7 +139,18 @@ def build_block(
         build_run(solo_arm(role), [build_agent_run(role, ms, ttft_ms=solo_ttft_ms, tokens=tokens)])
         for role, ms in solo.items()
     ]
-    agents = [build_agent_run(role, ms, ttft_ms=concurrent_ttft_ms, tokens=tokens) for role, ms in together.items()]
+    waits, loads = wait_ms or {}, load_ms or {}
+    agents = [
+        build_agent_run(
+            role,
+            ms,
+            wait_ms=waits.get(role, 0.0),
+            ttft_ms=concurrent_ttft_ms,
+            tokens=tokens,
+            load_ms=loads.get(role, 0.0),
+        )
+        for role, ms in together.items()
+    ]
     runs.append(build_run(CONCURRENT, agents, wall_ms))
     return Block(
         scenario=scenario,

@@ -18,7 +18,7 @@ from harness.measure import (
 )
 from harness.records import AgentRun, Block, RequestRecord
 from harness.records.session import CONCURRENT
-from harness.scenarios import Ask, ContentionRules, Limit
+from harness.scenarios import Ask, Limit, Stopping, Terms
 from harness.servers.api import OllamaApi
 from harness.servers.truth import Behaviour, Fault, Timing, TruthConfig, TruthServer
 from tests.measure.servers import within
@@ -106,7 +106,7 @@ async def chain_of(plan: ScenarioPlan) -> AsyncIterator[Chain]:
 
 def judged(blocks: Iterable[Block]) -> ScenarioSummary:
     """The judgement of a scenario's blocks."""
-    return judge_scenario("pair", tuple(blocks), _LIMITS, ContentionRules())
+    return judge_scenario("pair", tuple(blocks), Terms(_LIMITS, stopping=Stopping(3, fixed=True)))
 
 
 def agents_of(blocks: Sequence[Block]) -> Iterator[tuple[str, AgentRun]]:

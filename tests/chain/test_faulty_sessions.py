@@ -31,13 +31,14 @@ def flags(server: TruthServer, scenarios: Sequence[str], runs: int) -> list[str]
     one, two = server.urls
     options = ["--collector-ollama-url", one, "--insight-ollama-url", two, "--model", "truth", "--no-calibration"]
     options += ["--runs", str(runs), "--summary-json", "s.json", "--instrument-limit", "loop_lag_ms=1e6"]
+    options += ["--instrument-limit", "foreign_cores=99"]
     options += [part for name in scenarios for part in ("--scenario", name)]
     return options + [part for limit in LAX for part in ("--threshold", limit)]
 
 
 def journal_of(path: Path) -> list[tuple[str, int]]:
     """Scenario and index of each block in a journal."""
-    return [(block.scenario, block.index) for block in read_journal(path).blocks]
+    return [(block.scenario, block.index) for block in read_journal(path).session.blocks]
 
 
 def test_a_bad_block_is_named_and_left_out_and_the_session_goes_on(
@@ -117,7 +118,7 @@ def wait_for_requests(session: Session, server: TruthServer, count: int) -> None
 def assert_ended_well(session: Session, folder: Path, reason: str) -> list[Block]:
     """The exit code is an error's, the scenario is INVALID, and its three good blocks and two bad ones are kept."""
     assert session.process.wait(GENEROUS_S) == pytest.ExitCode.TESTS_FAILED
-    blocks = list(read_journal(session.journal).blocks)
+    blocks = list(read_journal(session.journal).session.blocks)
     assert [block.index for block in blocks] == [0, 1, 2, 3, 4]
     assert [bool(block.error) for block in blocks] == [False, False, False, True, True]
     output = session.output.read_text("utf-8")

@@ -18,7 +18,7 @@ from harness.measure.requests import open_connection
 from harness.protocol import fold_stream
 from harness.records import Chunk, RequestRecord
 from harness.records.errors import HarnessError, ServerError
-from harness.scenarios import ContentionRules, Limit
+from harness.scenarios import Limit, Terms
 from harness.testing import build_block, done_line, stream_lines, text_line
 from tests.chain.wire import ARMS, CLOSE, ENDS, GOOD, OPEN, Answer, Bench, block_with, open_bench, pieces, request_of
 from tests.measure.servers import HEAD, http_chunk
@@ -36,9 +36,9 @@ FIGURES = st.builds(
 )
 """Streams whose last line tells what no server can mean."""
 
-LIMITS = (Limit("measured_speedup", 0.1),)
+TERMS = Terms((Limit("measured_speedup", 0.1),))
 NEIGHBOURS = [build_block(index=index, tokens=2) for index in (1, 3, 4)]
-WITHOUT = judge_scenario("pair", NEIGHBOURS, LIMITS, ContentionRules())
+WITHOUT = judge_scenario("pair", NEIGHBOURS, TERMS)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def assert_no_average_knows(bench: Bench, record: RequestRecord, arm: str, survi
     event("failed" if record.error else "answered")
     if record.error:
         assert reasons == (f"A in {arm}: request 'only' failed: {record.error}",)
-    summary = judge_scenario("pair", [*NEIGHBOURS[:1], block, *NEIGHBOURS[1:]], LIMITS, ContentionRules())
+    summary = judge_scenario("pair", [*NEIGHBOURS[:1], block, *NEIGHBOURS[1:]], TERMS)
     if reasons:
         assert summary == replace(WITHOUT, invalid={2: reasons})
     else:

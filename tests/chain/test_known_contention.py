@@ -15,7 +15,7 @@ import pytest
 from harness.judge import ScenarioSummary, Verdict, judge_scenario
 from harness.measure import AgentPlan, Coordinator, ScenarioPlan, measure_block, measuring_client, nonces
 from harness.records import Block
-from harness.scenarios import Ask, ContentionRules, Limit
+from harness.scenarios import Ask, Limit, Stopping, Terms
 from harness.servers.truth import Behaviour, DeviceSpec, Timing, TruthConfig, TruthServer
 
 SLOWDOWNS = (1.0, 1.1, 1.25, 1.5, 2.0, 2.5)
@@ -25,6 +25,7 @@ NEAR = 0.02
 
 
 QUICK = ("--model", "truth", "--scenario", "chimera_homo", "--num-predict", "12", "--summary-json", "s.json")
+QUICK += ("--instrument-limit", "foreign_cores=99")
 FOREIGN_TEST = """
 def test_scenario(measured, store_timings, assert_verdict):
     store_timings(measured)
@@ -60,7 +61,7 @@ async def judged(server: TruthServer, agents: int, blocks: int) -> ScenarioSumma
         coordinator = Coordinator(clients, {"one call": _one_call}, agents, nonces())
         for index in range(1, blocks + 1):
             await measure_block(plan, index, coordinator, kept.append)
-    return judge_scenario("known", kept, GATE, ContentionRules())
+    return judge_scenario("known", kept, Terms(GATE, stopping=Stopping(blocks, fixed=True)))
 
 
 @pytest.mark.parametrize("agents", [2, 8])

@@ -154,7 +154,7 @@ class Bench:
     def assert_nothing_is_lost(self) -> None:
         """The journal gives back every block as it was, and no callback has raised anything."""
         assert not self.faults, self.faults
-        assert read_journal(self._journal.path).blocks == tuple(self._kept)
+        assert read_journal(self._journal.path).session.blocks == tuple(self._kept)
 
 
 @contextmanager

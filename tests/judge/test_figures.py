@@ -181,7 +181,7 @@ def test_an_arms_figures_come_from_its_own_records() -> None:
 
 def test_quantiles_of_gaps_are_over_all_gaps_and_not_over_means() -> None:
     """One stall among many gaps stays visible in the 99th percentile."""
-    smooth = build_request(tokens=100, ttft_ms=0, duration_ms=990)
+    smooth = build_request(tokens=100, ttft_ms=10, duration_ms=1000)
     stall = replace(smooth, token_ns=(*smooth.token_ns[:50], *(ns + 500_000_000 for ns in smooth.token_ns[50:])))
     block = build_block()
     for arm in (solo_arm("A"), CONCURRENT):

@@ -1,4 +1,4 @@
-"""From an estimate and a limit to a verdict."""
+"""From a limit and the blocks' values to a verdict."""
 
 from __future__ import annotations
 
@@ -8,58 +8,86 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judge import Estimate, Verdict, mean_estimate, overall, share_estimate
-from harness.judge.gate import judge_mean, judge_share
+from harness.judge import Verdict, overall
+from harness.judge.gate import judge_rate, judge_ratio
+from harness.judge.sequential import Design
 from harness.scenarios import Limit
 
 BADNESS = {Verdict.PASS: 0, Verdict.INCONCLUSIVE: 1, Verdict.FAIL: 2}
-NUMBERS = st.floats(0, 200)
+LOOKED_AT_ONCE = Design(max_runs=5, fixed=True, alpha_fail=0.05, alpha_pass=0.05)
+SEQUENTIAL = Design(max_runs=30, fixed=False, alpha_fail=0.05, alpha_pass=0.05)
+NEAR_90 = tuple(enumerate((90.2, 89.6, 90.9, 89.4, 90.1), start=1))
+PERCENT = st.floats(1, 200)
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "minimum", "maximum"),
+    ("limit", "verdict"),
     [
-        (91.0, 95.0, Verdict.PASS, Verdict.FAIL),
-        (90.0, 95.0, Verdict.PASS, Verdict.INCONCLUSIVE),
-        (89.9, 95.0, Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE),
-        (85.0, 90.0, Verdict.INCONCLUSIVE, Verdict.PASS),
-        (85.0, 89.9, Verdict.FAIL, Verdict.PASS),
-        (None, None, Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE),
+        (80.0, Verdict.PASS),
+        (89.0, Verdict.PASS),
+        (90.0, Verdict.INCONCLUSIVE),
+        (91.0, Verdict.FAIL),
+        (0.0, Verdict.PASS),
     ],
 )
-def test_only_a_whole_interval_decides(
-    low: float | None, high: float | None, minimum: Verdict, maximum: Verdict
-) -> None:
-    """Limit 90: an interval across it decides nothing; its ends meet it."""
-    estimate = Estimate(92.0, low, high, 5, "t interval")
-    assert judge_mean(Limit("guide_efficiency_pct", 90.0), estimate) is minimum
-    assert judge_mean(Limit("contention_rate", 90.0), estimate) is maximum
+def test_values_on_one_side_of_a_limit_decide_it(limit: float, verdict: Verdict) -> None:
+    """Five blocks around 90 +- 0.6 %: a limit among them is not decided; one of 0 is always kept."""
+    assert judge_ratio(Limit("guide_efficiency_pct", limit), NEAR_90, LOOKED_AT_ONCE).verdict is verdict
 
 
-@given(st.lists(NUMBERS, min_size=1, max_size=8), NUMBERS, NUMBERS)
-@pytest.mark.parametrize("metric", ["guide_efficiency_pct", "contention_rate"])
+def test_a_gate_holds_what_its_verdict_rests_on() -> None:
+    """Location and interval of the ratios, the worst block, and what could have been found."""
+    gate = judge_ratio(Limit("guide_efficiency_pct", 80.0), NEAR_90, LOOKED_AT_ONCE)
+    assert gate.estimate.point == pytest.approx(90.04, abs=0.01)
+    assert gate.estimate.low is not None
+    assert gate.estimate.high is not None
+    assert gate.estimate.low < 90.04 < gate.estimate.high
+    assert (gate.worst_block, gate.worst_value, gate.decided_at) == (4, 89.4, 5)
+    assert gate.mde_pct == pytest.approx(1.2, abs=0.3)  # about 1.9 standard deviations of 0.65 %
+
+
+def test_a_sequential_gate_keeps_its_first_decision() -> None:
+    """Four clear blocks decide at the fourth; what comes later changes the figures and not the verdict."""
+    series = list(enumerate([95.0, 95.5, 94.5, 95.2, 60.0, 55.0, 50.0], start=1))
+    gate = judge_ratio(Limit("guide_efficiency_pct", 80.0), series, SEQUENTIAL)
+    assert (gate.verdict, gate.decided_at, gate.estimate.n) == (Verdict.PASS, 4, 7)
+    assert judge_ratio(Limit("guide_efficiency_pct", 80.0), series[:3], SEQUENTIAL).verdict is Verdict.INCONCLUSIVE
+
+
+def test_an_outlier_is_labelled_and_kept() -> None:
+    """One block far out makes the verdict open; without it the limit would be missed, and the gate says both."""
+    series = [*enumerate((70.1, 70.4, 69.8, 70.2, 69.9, 70.0, 70.3), start=1), (8, 250.0)]
+    gate = judge_ratio(Limit("guide_efficiency_pct", 72.0), series, LOOKED_AT_ONCE)
+    assert gate.outliers == (8,)
+    assert (gate.verdict, gate.verdict_without) == (Verdict.INCONCLUSIVE, Verdict.FAIL)
+    assert gate.estimate.n == 8
+
+
+@given(st.lists(PERCENT, min_size=1, max_size=12), PERCENT, PERCENT, st.booleans())
 def test_a_harder_limit_never_gives_a_better_verdict(
-    metric: str, values: list[float], first: float, second: float
+    values: list[float], first: float, second: float, at_once: bool
 ) -> None:
-    """The verdict is monotone in the limit, on both sides."""
-    estimate = mean_estimate(values)
-    lower, upper = (BADNESS[judge_mean(Limit(metric, value), estimate)] for value in sorted((first, second)))
-    assert lower <= upper if metric == "guide_efficiency_pct" else lower >= upper
+    """The verdict is monotone in the limit; looked at once, where no early decision is kept."""
+    design = LOOKED_AT_ONCE if at_once else Design(len(values) + 4, fixed=True, alpha_fail=0.01, alpha_pass=0.05)
+    series = list(enumerate(values))
+    lax, strict = sorted((first, second))
+    lower, upper = (
+        BADNESS[judge_ratio(Limit("guide_speedup", each), series, design).verdict] for each in (lax, strict)
+    )
+    assert lower <= upper
 
 
-@given(st.integers(1, 40).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0, 1), st.floats(0, 1))
-def test_a_smaller_rate_allowed_never_gives_a_better_verdict(
-    trial: tuple[int, int], first: float, second: float
-) -> None:
-    """Monotone for shares too; and one more hit never helps."""
-    hits, n = trial
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=20), st.floats(0, 1), st.floats(0, 1))
+def test_a_smaller_rate_allowed_never_gives_a_better_verdict(counts: list[int], first: float, second: float) -> None:
+    """Monotone for rates too; and one more hit never helps."""
     strict, lax = sorted((first, second))
+    series = list(enumerate(counts))
 
-    def badness(count: int, limit: float) -> int:
-        return BADNESS[judge_share(Limit("contention_rate", limit), share_estimate(count, n))]
+    def badness(limit: float, counted: list[tuple[int, int]]) -> int:
+        return BADNESS[judge_rate(Limit("contention_rate", limit), counted, LOOKED_AT_ONCE).verdict]
 
-    assert badness(hits, strict) >= badness(hits, lax)
-    assert badness(max(0, hits - 1), strict) <= badness(hits, strict)
+    assert badness(strict, series) >= badness(lax, series)
+    assert badness(strict, [(0, 0), *series[1:]]) <= badness(strict, series)
 
 
 @pytest.mark.parametrize(
@@ -70,18 +98,13 @@ def test_a_smaller_rate_allowed_never_gives_a_better_verdict(
         (1, 0.2, Verdict.PASS),
         (1, 0.1, Verdict.INCONCLUSIVE),
         (5, 0.33, Verdict.FAIL),
-        (5, 0.5, Verdict.INCONCLUSIVE),
+        (5, 0.6, Verdict.INCONCLUSIVE),
     ],
 )
-def test_a_share_fails_only_if_its_exact_interval_lies_beyond(hits: int, limit: float, verdict: Verdict) -> None:
-    """Of five blocks: the observed share passes on its limit, and one hit alone proves nothing."""
-    assert judge_share(Limit("contention_rate", limit), share_estimate(hits, 5)) is verdict
-
-
-def test_a_share_with_a_lower_limit_is_a_mistake_in_the_program() -> None:
-    """No metric is a share with a minimum."""
-    with pytest.raises(ValueError, match="lower limit"):
-        judge_share(Limit("guide_speedup", 1.0), share_estimate(1, 2))
+def test_a_rate_fails_only_if_an_exact_test_shows_it(hits: int, limit: float, verdict: Verdict) -> None:
+    """Of five blocks: the observed rate passes on its limit, and one hit alone proves nothing."""
+    counts = [(index, int(index < hits)) for index in range(5)]
+    assert judge_rate(Limit("contention_rate", limit), counts, LOOKED_AT_ONCE).verdict is verdict
 
 
 def test_the_worst_verdict_wins_in_any_order() -> None:

@@ -18,8 +18,8 @@ from harness.judge.instrument import (
     throughput_error_pct,
     ttft_error_ms,
 )
-from harness.records import Block, Calibration, LoopLag, RequestRecord
-from harness.scenarios import ContentionRules, InstrumentLimits
+from harness.records import Block, Calibration, HostLoad, LoopLag, ModelMemory, RequestRecord
+from harness.scenarios import InstrumentLimits, Terms
 from harness.testing import build_block, build_calibration, build_request
 
 MS = 1_000_000
@@ -164,6 +164,107 @@ def test_a_block_measured_by_a_held_up_loop_is_invalid(p99_ms: float, stamped_by
 
 def test_the_loops_lag_reaches_the_verdict() -> None:
     """A scenario whose blocks were all measured by a held-up loop is INVALID, and says why."""
-    summary = judge_scenario("pair", [_lagging(60, "kernel")], [], ContentionRules(), InstrumentLimits())
+    summary = judge_scenario("pair", [_lagging(60, "kernel")], Terms(instrument=InstrumentLimits()))
     assert summary.verdict is Verdict.INVALID
     assert "lagged by 60 ms" in summary.invalid[1][0]
+
+
+def _beside(loads: dict[str, HostLoad | None]) -> Block:
+    block = build_block()
+    return replace(block, runs=tuple(replace(run, host=loads.get(run.arm)) for run in block.runs))
+
+
+@pytest.mark.parametrize(
+    ("foreign", "idle", "valid"),
+    [
+        (0.09, 0.0, True),  # a limit's worth of others is borne
+        (0.11, 0.0, False),
+        (1.0, 0.0, False),
+        (0.5, 0.6, True),  # others, but more stood idle: nobody had to wait for them
+        (0.6, 0.5, False),
+        (8.0, 50.0, True),
+        (-0.05, 0.0, True),  # our own share is counted finer than the whole
+        (None, 0.0, True),  # it cannot be told
+    ],
+)
+def test_a_block_beside_busy_strangers_is_invalid(foreign: float | None, idle: float, valid: bool) -> None:
+    """More of them than the limit, and more than stood idle: then ours would have had what they took."""
+    reasons = disturbances(_beside({"solo:A": HostLoad((0, 1), foreign, idle)}), InstrumentLimits())
+    assert (not reasons) is valid
+    assert all("kept the servers' CPUs busy" in reason for reason in reasons)
+
+
+def test_strangers_in_several_arms_are_one_reason() -> None:
+    """It says which arms, how many cores of how many, the limit and what to do."""
+    loads = {arm: HostLoad((0, 1), 0.97, 0.01) for arm in ("solo:A", "concurrent")}
+    (reason,) = disturbances(_beside({**loads, "solo:B": HostLoad((0, 1), 0.01, 0.9)}), InstrumentLimits())
+    assert reason == (
+        "other processes kept the servers' CPUs busy: "
+        "0.97 of 2 CPUs in solo:A (0.01 idle), 0.97 of 2 CPUs in concurrent (0.01 idle); limit 0.1: "
+        "end them, or give the servers CPUs of their own (--pin)"
+    )
+
+
+def test_the_limit_of_strangers_can_be_raised() -> None:
+    """A host that is always shared is measured as it is."""
+    busy = _beside({"concurrent": HostLoad((0, 1), 1.5, 0.0)})
+    assert disturbances(busy, InstrumentLimits(foreign_cores=2.0)) == ()
+
+
+@pytest.mark.parametrize(("strangers", "limit", "valid"), [(0, 0, True), (1, 0, False), (2, 1, False), (2, 2, True)])
+def test_a_block_beside_strangers_on_the_gpu_is_invalid(strangers: int, limit: int, valid: bool) -> None:
+    """None by default, and so many as are allowed; all are named in one reason."""
+    names = tuple(f"game (pid {pid}, 512 MiB)" for pid in range(strangers))
+    reasons = disturbances(replace(build_block(), gpu_strangers=names), InstrumentLimits(gpu_strangers=limit))
+    assert (not reasons) is valid
+    assert all(f"on the servers' GPU: {', '.join(names)}; end them" in reason for reason in reasons)
+
+
+MIB = 2**20
+URL = "http://127.0.0.1:1"
+
+
+def _memory(size: int, size_vram: int, *, url: str = URL, model: str = "m") -> ModelMemory:
+    return ModelMemory(url, model, size * MIB, size_vram * MIB)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (_memory(5120, 5120), _memory(5120, 5120), None),
+        (_memory(5120, 5120), _memory(5120, 5090), None),  # less than 1 %
+        (_memory(5120, 5120), _memory(5120, 2048), "2048 of 5120 MiB, 5120 of 5120 MiB before"),
+        (_memory(5120, 2048), _memory(5120, 1024), "1024 of 5120 MiB, 2048 of 5120 MiB before"),
+        (_memory(5120, 5120), _memory(5120, 0), "0 of 5120 MiB, 5120 of 5120 MiB before"),
+        (_memory(5120, 5120), _memory(4096, 4096), None),  # a smaller context, all of it on the GPU
+        (_memory(5120, 2048), _memory(5120, 5120), None),
+        (_memory(100, 0), _memory(100, 0), None),
+        (_memory(100, 0), _memory(0, 0), "not loaded on"),
+        (_memory(5120, 5120), _memory(0, 0), "not loaded on"),
+        (_memory(0, 0), _memory(5120, 2048), None),  # it was nowhere before
+        (_memory(5120, 5120), _memory(5120, 2048, url="http://other"), None),
+        (_memory(5120, 5120), _memory(5120, 2048, model="other"), None),
+    ],
+)
+def test_a_block_whose_model_moved_is_invalid(before: ModelMemory, after: ModelMemory, words: str | None) -> None:
+    """A smaller share in GPU memory than after the first block, or none of it loaded; else nothing is said."""
+    reasons = disturbances(replace(build_block(), memory=(after,)), InstrumentLimits(), (before,))
+    assert (not reasons) is (words is None)
+    assert all(URL in reason and str(words) in reason for reason in reasons)
+
+
+def test_a_block_without_a_look_or_a_reference_is_not_compared() -> None:
+    """A server that did not answer, or a journal from before: nothing is known, and nothing is claimed."""
+    moved = replace(build_block(), memory=(_memory(5120, 0),))
+    assert disturbances(moved, InstrumentLimits()) == ()
+    assert disturbances(build_block(), InstrumentLimits(), (_memory(5120, 5120),)) == ()
+
+
+def test_every_cause_has_a_reason_of_its_own() -> None:
+    """Loop, CPUs, GPU and memory at once are four reasons, in that order."""
+    block = _lagging(60, "kernel")
+    runs = (replace(block.runs[0], host=HostLoad((0,), 0.5, 0.0)), *(replace(r, loop_lag=None) for r in block.runs[1:]))
+    bad = replace(block, runs=runs, gpu_strangers=("game (pid 1)",), memory=(_memory(10, 5),))
+    reasons = disturbances(bad, InstrumentLimits(), (_memory(10, 10),))
+    for reason, words in zip(reasons, ("lagged", "CPUs busy", "servers' GPU", "moved out"), strict=True):
+        assert words in reason

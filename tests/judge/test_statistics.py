@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from math import exp, inf, log
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import wilcoxon
 
 from harness.judge import mean_estimate, share_estimate
-from harness.judge.statistics import quantile
+from harness.judge.statistics import log_estimate, quantile, signed_rank_survival
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=8)
 
@@ -51,6 +55,80 @@ def test_the_order_of_the_blocks_does_not_matter(lists: tuple[list[float], list[
     first, second = (mean_estimate(values) for values in lists)
     assert second.point == pytest.approx(first.point, rel=1e-9, abs=1e-9)
     assert second.low == pytest.approx(first.low, rel=1e-6, abs=1e-6)
+
+
+def test_ratios_of_a_textbook_sample() -> None:
+    """Below nine values: the geometric mean, and the t interval of the logs."""
+    estimate = log_estimate([log(2), log(4), log(8)])
+    plain = mean_estimate([log(2), log(4), log(8)])
+    assert plain.low is not None
+    assert plain.high is not None
+    assert (estimate.n, estimate.method) == (3, "t interval on logs")
+    assert (estimate.point, estimate.low, estimate.high) == pytest.approx((4.0, exp(plain.low), exp(plain.high)))
+
+
+def test_one_log_gives_no_interval() -> None:
+    """A single block shows nothing of its spread, as a ratio too."""
+    estimate = log_estimate([log(1.5)])
+    assert (estimate.low, estimate.high, estimate.n, estimate.method) == (None, None, 1, "one value: no interval")
+    assert estimate.point == pytest.approx(1.5)
+
+
+def test_the_signed_rank_interval_of_a_textbook_sample() -> None:
+    """Hollander and Wolfe's depression data (n = 9), as R's ``wilcox.test`` has it: 6th and 40th pairwise mean."""
+    before = [1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30]
+    after = [0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29]
+    estimate = log_estimate([new - old for old, new in zip(before, after, strict=True)])
+    assert estimate.method == "Hodges-Lehmann, exact signed-rank interval"
+    ratios = (estimate.point, estimate.low, estimate.high)
+    assert ratios == pytest.approx((exp(-0.46), exp(-0.786), exp(-0.01)))
+
+
+@pytest.mark.parametrize("n", [2, 8, 9, 30])
+def test_equal_logs_give_an_interval_without_width(n: int) -> None:
+    """Blocks that are equal to the last bit: no warning, no NaN, and both ends on the point."""
+    estimate = log_estimate([0.1] * n)
+    assert estimate.low == estimate.point == estimate.high == pytest.approx(exp(0.1))
+
+
+def test_a_ratio_beyond_all_floats_is_infinite() -> None:
+    """Two wild values have an interval too wide for a float; that is no error."""
+    estimate = log_estimate([-100.0, 100.0])
+    assert (estimate.low, estimate.high) == (0.0, inf)
+    assert estimate.point == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("n", [5, 9, 20])
+def test_the_interval_covers_the_true_ratio_as_often_as_it_says(n: int) -> None:
+    """95 % +- 1.5 points of 4000 simulated sessions, by either method."""
+    sessions = np.random.default_rng(n).normal(0.3, 0.1, (4000, n))
+    estimates = [log_estimate(session.tolist()) for session in sessions]
+    covered = sum((e.low or inf) <= exp(0.3) <= (e.high or 0) for e in estimates)
+    assert covered / len(estimates) == pytest.approx(0.95, abs=0.015)
+
+
+@given(st.lists(st.floats(-3, 3), min_size=1, max_size=14))
+def test_candidate_over_base_is_the_inverse_of_base_over_candidate(logs: list[float]) -> None:
+    """Point and interval mirror on 1, and the point lies inside."""
+    there, back = log_estimate(logs), log_estimate([-each for each in logs])
+    assert there.point * back.point == pytest.approx(1)
+    if there.low is None or there.high is None:
+        assert len(logs) == 1
+        return
+    assert there.low * (back.high or 0) == pytest.approx(1)
+    assert there.low <= there.point <= there.high
+
+
+@pytest.mark.parametrize("n", [1, 2, 9, 13])
+def test_the_signed_rank_distribution_is_scipys(n: int) -> None:
+    """Every rank sum that n values can have, against scipy's exact test; and all signs positive are one in 2^n."""
+    survival = signed_rank_survival(n)
+    assert survival[0] == 1
+    assert survival[-1] == 0.5**n
+    for signs in np.random.default_rng(n).choice([-1, 1], (20, n)):
+        signed = signs * np.arange(1, n + 1)
+        exact = wilcoxon(signed, alternative="greater", method="exact").pvalue
+        assert survival[signed[signed > 0].sum()] == pytest.approx(exact, rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from harness.judge import ScenarioSummary, Verdict, judge_scenario
 from harness.records import Block
-from harness.scenarios import ContentionRules, Limit
+from harness.scenarios import Limit, Stopping, Terms
 from harness.testing import build_block
 
 LIMITS = (Limit("guide_efficiency_pct", 80.0), Limit("measured_speedup", 1.0), Limit("contention_rate", 0.33))
 
 
 def _judged(blocks: Sequence[Block], limits: Sequence[Limit] = LIMITS) -> ScenarioSummary:
-    return judge_scenario("pair", blocks, limits, ContentionRules())
+    return judge_scenario("pair", blocks, Terms(tuple(limits), stopping=Stopping(5, fixed=True)))
 
 
 def _blocks(count: int, slow: float = 1.0) -> list[Block]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 import pytest
 
 from harness.judge import invalid_reasons
 from harness.measure import AgentPlan, Coordinator, ScenarioPlan, Stop, failed, measure_block, measure_scenario
-from harness.records import Block
+from harness.measure.blocks import Look
+from harness.measure.host import Surroundings
+from harness.records import Block, ModelMemory
+from harness.records.errors import ServerError
+from harness.records.session import BASE
 from harness.scenarios import Ask
 from harness.testing import build_block
 from tests.measure.servers import URL, FakeServer, Generate, answer, good, within
@@ -45,10 +49,10 @@ async def _broken(_request: httpx.Request) -> httpx.Response:
     return answer(b"", status=500)
 
 
-async def _block(server: FakeServer, plan: ScenarioPlan, index: int = 1) -> Block:
+async def _block(server: FakeServer, plan: ScenarioPlan, index: int = 1, look: Look | None = None) -> Block:
     kept: list[Block] = []
     async with _coordinator(server) as coordinator:
-        block = await within(measure_block(plan, index, coordinator, kept.append))
+        block = await within(measure_block(plan, index, coordinator, kept.append, look))
     assert kept == [block]
     return block
 
@@ -167,6 +171,92 @@ async def test_the_collector_rests_during_a_block_and_is_as_before_after_it(was_
         gc.enable()
 
 
+SEEN = Surroundings((ModelMemory(URL, "m", 20, 10),), ("game (pid 1, 5 MiB)",))
+
+
+@pytest.mark.asyncio
+async def test_what_is_seen_after_the_arms_stands_in_the_block() -> None:
+    """It is looked around once, for the block's agents, when all has been asked and the collector is on again."""
+    asked, looks = 0, []
+
+    async def generate(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        return await good(request)
+
+    async def look(agents: Sequence[AgentPlan]) -> Surroundings:
+        looks.append((asked, gc.isenabled(), agents))
+        return SEEN
+
+    plan = replace(_plan(), side=BASE)
+    block = await _block(FakeServer(generate), plan, look=look)
+    assert looks == [(4, True, plan.agents)]
+    assert (block.memory, block.gpu_strangers) == (SEEN.memory, SEEN.gpu_strangers)
+    assert (block.side, block.error) == (BASE, None)
+
+
+@pytest.mark.asyncio
+async def test_nobody_looks_around_after_a_block_that_ended_early() -> None:
+    """Its own error tells; a dead server would only be waited for."""
+
+    async def look(_agents: Sequence[AgentPlan]) -> Surroundings:
+        raise AssertionError("looked")
+
+    block = await _block(FakeServer(version=httpx.ConnectError("refused")), _plan(), look=look)
+    assert block.error is not None
+    assert (block.memory, block.gpu_strangers) == ((), ())
+
+
+@pytest.mark.parametrize("fault", [ServerError("gone"), TimeoutError(), OSError()])
+@pytest.mark.asyncio
+async def test_a_look_that_fails_costs_no_block(fault: Exception) -> None:
+    """The block is whole and valid, and nothing is known of its surroundings."""
+
+    async def look(_agents: Sequence[AgentPlan]) -> Surroundings:
+        raise fault
+
+    block = await _block(FakeServer(), _plan(), look=look)
+    assert (block.error, len(block.runs), block.memory, invalid_reasons(block)) == (None, 3, (), ())
+
+
+@pytest.mark.asyncio
+async def test_an_interrupt_while_looking_keeps_the_whole_block() -> None:
+    """All arms were run: the block is good, and the cancellation goes on."""
+    looking = asyncio.Event()
+
+    async def look(_agents: Sequence[AgentPlan]) -> Surroundings:
+        looking.set()
+        await asyncio.Event().wait()
+        return SEEN
+
+    kept: list[Block] = []
+    async with _coordinator(FakeServer()) as coordinator:
+        task = asyncio.create_task(measure_block(_plan(), 1, coordinator, kept.append, look))
+        await within(looking.wait())
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await within(task)
+    (block,) = kept
+    assert (block.error, len(block.runs), block.memory) == (None, 3, ())
+
+
+@pytest.mark.asyncio
+async def test_looking_takes_none_of_a_blocks_deadline() -> None:
+    """A look that takes longer than the block may is none of the servers' business."""
+    plan = _plan(deadline_s=2.0)
+
+    async def look(_agents: Sequence[AgentPlan]) -> Surroundings:
+        loop = asyncio.get_running_loop()
+        past = loop.time() + plan.deadline_s
+        loop.time = lambda: past  # type: ignore[method-assign]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return SEEN
+
+    block = await _block(FakeServer(), plan, look=look)
+    assert (block.error, block.memory) == (None, SEEN.memory)
+
+
 def test_a_block_failed_if_it_ended_early_or_an_agent_did() -> None:
     """A good block did not."""
     assert not failed(build_block())
@@ -205,6 +295,19 @@ LOADS = ["load A", "load B"]
 async def test_a_scenario_loads_then_warms_up_then_measures() -> None:
     """One load for each agent, one warm-up block, then as many as asked for."""
     assert await _scenario(good) == [*LOADS, "block 0", "block 1", "block 2", "block 3"]
+
+
+@pytest.mark.asyncio
+async def test_a_scenario_looks_around_after_every_block() -> None:
+    """The warm-up block too: it is what the others are compared with."""
+    kept: list[Block] = []
+
+    async def look(_agents: Sequence[AgentPlan]) -> Surroundings:
+        return SEEN
+
+    async with _coordinator(FakeServer()) as coordinator:
+        await within(measure_scenario(_plan(), coordinator, load=Scenario().load, keep=kept.append, look=look))
+    assert [block.memory for block in kept] == [SEEN.memory] * 4
 
 
 @pytest.mark.asyncio

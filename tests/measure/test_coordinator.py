@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -12,11 +13,14 @@ import pytest
 
 from harness.judge import metrics
 from harness.measure import AgentPlan, Clock, Coordinator, RequestSettings, bind, monotonic_ns
-from harness.records import Run
+from harness.measure.host import SHORTEST_S, HostSpan, HostWatch
+from harness.records import HostLoad, Run
 from harness.records.session import CONCURRENT, solo_arm
 from harness.scenarios import SCENARIOS, WORKFLOWS, Ask, Workflow
 from harness.testing import FakeClock
 from tests.measure.servers import URL, FakeServer, answer, within
+from tests.servers.burning import STEP_S, burner, wait_for
+from tests.servers.children import running
 
 
 async def one_call(ask: Ask) -> None:
@@ -34,12 +38,13 @@ async def _run(
     slots: int = 2,
     workflows: Mapping[str, Workflow] | None = None,
     clock: Clock = monotonic_ns,
+    host: HostWatch | None = None,
 ) -> Run:
     drawn = iter(f"{n:08d}" for n in range(100))
     sink: list[Run] = []
     async with server.client() as client:
         coordinator = Coordinator(
-            {URL: client}, {"one_call": one_call, **(workflows or {})}, slots, lambda: next(drawn), clock
+            {URL: client}, {"one_call": one_call, **(workflows or {})}, slots, lambda: next(drawn), clock, host
         )
         await within(coordinator.run(CONCURRENT, agents, sink))
     (run,) = sink
@@ -206,3 +211,60 @@ async def test_a_cancelled_run_is_kept_with_what_there_was() -> None:
     assert (inside.error, len(inside.requests)) == ("cancelled", 1)
     assert (waiting.requests, waiting.duration_ns) == ((), 0)
     assert waiting.wait_ns > 0
+
+
+class SlowSpan(HostSpan):
+    """Takes a ms of a fake clock to look at the end."""
+
+    def __init__(self, clock: FakeClock, servers: int) -> None:
+        """Watches nothing."""
+        self._clock, self._servers = clock, servers
+
+    def load(self) -> HostLoad:
+        """Looks slowly; as many idle cores as servers were asked about."""
+        self._clock.advance(1_000_000)
+        return HostLoad((0,), 0.0, float(self._servers))
+
+
+@dataclass(frozen=True)
+class SlowWatch(HostWatch):
+    """Takes a ms of a fake clock to look at the start."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def start(self, urls: Collection[str]) -> SlowSpan:
+        """Looks slowly."""
+        self.clock.advance(1_000_000)
+        return SlowSpan(self.clock, len(urls))
+
+
+@pytest.mark.asyncio
+async def test_looking_at_the_host_takes_no_time_of_the_run() -> None:
+    """It is looked at before the run starts and after it has ended; the run's servers are named once each."""
+    clock = FakeClock()
+    run = await _run(FakeServer(), clock=clock, host=SlowWatch(clock=clock))
+    assert (run.started_ns, run.wall_ns) == (1_000_000, 0)
+    assert run.host == HostLoad((0,), 0.0, 1.0)
+
+
+@pytest.mark.asyncio
+async def test_a_stranger_that_is_busy_for_as_long_as_the_run_stands_in_its_record() -> None:
+    """A real one: the run ends when it has burnt so much CPU time, and that much at least is foreign."""
+    steps = 2 + round(SHORTEST_S / STEP_S)
+    with running(burner()) as stranger:
+        wait_for(stranger)
+
+        async def generate(_request: httpx.Request) -> httpx.Response:
+            await asyncio.to_thread(wait_for, stranger, steps)
+            return answer()
+
+        run = await _run(FakeServer(generate), agents=AGENTS[:1], host=HostWatch())
+    assert run.host is not None
+    assert run.host.foreign_cores is not None
+    assert run.host.foreign_cores * run.wall_ns / 1e9 > (steps - 1) * STEP_S - 0.15
+
+
+@pytest.mark.asyncio
+async def test_an_unwatched_run_says_nothing_of_the_host() -> None:
+    """None, and not a machine that stands idle."""
+    assert (await _run(FakeServer())).host is None

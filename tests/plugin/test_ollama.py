@@ -30,7 +30,7 @@ def test_a_session_on_two_started_servers_gets_every_token_it_asked_for(foreign:
     """Model made and created, options sent, both servers measured and gone afterwards."""
     result = foreign.runpytest_subprocess(*STARTED, *QUICK, "--runs", "1", "--journal", "j.jsonl", "--num-thread", "1")
     result.assert_outcomes(passed=1, deselected=1)
-    session = read_journal(foreign.path / "j.jsonl")
+    session = read_journal(foreign.path / "j.jsonl").session
     assert [server.kind for server in session.servers] == ["ollama", "ollama"]
     requests = [r for block in session.blocks for run in block.runs for agent in run.agents for r in agent.requests]
     assert len(requests) == 2 * 4 * 2  # blocks, agent runs a block, calls a workflow

@@ -8,10 +8,18 @@ from pathlib import Path
 import pytest
 
 from harness.plugin import options
-from harness.plugin.flags import DEFAULT_DEADLINE_S, DEFAULT_RUNS, OPTIONS
+from harness.plugin.flags import DEFAULT_DEADLINE_S, OPTIONS
 from harness.plugin.options import Settings, read_settings
 from harness.records.errors import ConfigurationError
-from harness.scenarios import SCENARIOS, ContentionRules, InstrumentLimits, Limit, Override
+from harness.scenarios import (
+    SCENARIOS,
+    ContentionRules,
+    ErrorRates,
+    InstrumentLimits,
+    Limit,
+    Override,
+    Stopping,
+)
 from harness.servers.selection import select
 
 FLAGS = frozenset(flag for flag, _, _ in OPTIONS)
@@ -32,11 +40,12 @@ def read(**given: object) -> Settings:
 
 
 def test_without_options_everything_has_a_default() -> None:
-    """Embedded servers, all scenarios, five blocks; what depends on the host is left to be found out."""
+    """Embedded servers, all scenarios, as many blocks as it takes; what depends on the host is left to be found out."""
     settings = read()
     assert (settings.selection.kind, settings.selection.model) == ("embedded", "embedded")
     assert settings.scenarios == tuple(SCENARIOS.values())
-    assert (settings.runs, settings.deadline_s) == (DEFAULT_RUNS, DEFAULT_DEADLINE_S) == (5, 300.0)
+    assert (settings.stopping, settings.deadline_s) == (Stopping(30), DEFAULT_DEADLINE_S) == (Stopping(30), 300.0)
+    assert (settings.rates, settings.base, settings.baselines) == (ErrorRates(0.05, 0.05), None, None)
     assert (settings.num_thread, settings.num_predict, settings.max_concurrent, settings.profile) == (None,) * 4
     assert (settings.overrides, settings.rules) == ((), ContentionRules())
     assert (settings.inconclusive_fails, settings.journal, settings.summary_json) == (False, None, None)
@@ -66,12 +75,19 @@ def test_values_land_where_they_belong(tmp_path: Path) -> None:
         journal=str(tmp_path / "j"),
         summary_json=str(tmp_path / "s"),
     )
-    assert (settings.runs, settings.num_thread, settings.num_predict) == (7, 0, 16)
+    assert (settings.stopping, settings.num_thread, settings.num_predict) == (Stopping(7, fixed=True), 0, 16)
     assert (settings.max_concurrent, settings.deadline_s, settings.seed) == (1, 12.5, 42)
     assert settings.profile == "cpu"
     assert settings.rules == ContentionRules(1.5, 30.0, 50.0)
     assert settings.inconclusive_fails
     assert (settings.journal, settings.summary_json) == (tmp_path / "j", tmp_path / "s")
+
+
+def test_a_number_of_blocks_is_fixed_or_the_most() -> None:
+    """--runs is exact, also where no sequential verdict could be; --max-runs is where a sequential one gives up."""
+    assert read(runs="100").stopping == Stopping(100, fixed=True)
+    assert read(max_runs="12").stopping == Stopping(12)
+    assert read(error_rate="0.01").rates == ErrorRates(0.01, 0.01)
 
 
 def test_the_instrument_is_calibrated_unless_told_not_to_and_its_limits_can_be_set() -> None:
@@ -143,6 +159,11 @@ BAD: tuple[tuple[dict[str, object], str], ...] = (
     ({"runs": "x"}, "--runs must be a whole number, got 'x'"),
     ({"runs": "0"}, "--runs must be a whole number of at least 1, got 0"),
     ({"runs": "1.5"}, "--runs must be a whole number, got '1.5'"),
+    ({"max_runs": "3"}, "--max-runs must be a whole number of at least 4, got 3"),
+    ({"max_runs": "61"}, "--max-runs must be at most 60, got 61: --runs may be more"),
+    ({"runs": "5", "max_runs": "9"}, "--runs measures exactly so many blocks, --max-runs at most: give one of them"),
+    ({"error_rate": "0.5"}, "--error-rate must be above 0 and below 0.5, got 0.5"),
+    ({"error_rate": "0"}, "--error-rate must be above 0 and below 0.5, got 0"),
     ({"runs": ""}, "--runs must be a whole number, got ''"),
     ({"seed": "-1"}, "--seed must be a whole number of at least 0, got -1"),
     ({"seed": "9" * 400}, "--seed must be a whole number"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.judge import ScenarioSummary, judge_scenario
 from harness.records import Block
-from harness.scenarios import ContentionRules, Limit
+from harness.records.session import BASE
+from harness.scenarios import ChangeRules, Limit, Stopping, StoredBaseline, Terms
 from harness.testing import build_block
 
 LIMITS = (Limit("guide_efficiency_pct", 80.0), Limit("measured_speedup", 1.0), Limit("contention_rate", 0.33))
@@ -19,9 +22,22 @@ def blocks(count: int = 3, slow: float = 1.0) -> list[Block]:
     ]
 
 
+def terms(count: int, **others: object) -> Terms:
+    """Usual limits, one look after so many blocks."""
+    return replace(Terms(LIMITS, stopping=Stopping(count, fixed=True)), **others)  # type: ignore[arg-type]
+
+
 def judged(measured: list[Block], name: str = "pair") -> ScenarioSummary:
     """The blocks judged by usual limits."""
-    return judge_scenario(name, measured, LIMITS, ContentionRules())
+    return judge_scenario(name, measured, terms(len(measured)))
+
+
+def compared(slow: float) -> ScenarioSummary:
+    """A candidate that is ``slow`` times as slow together as its base, and as its stored baseline."""
+    pairs = [*blocks(5, slow), *(replace(block, side=BASE) for block in blocks(5))]
+    metrics = ("concurrent_wall_s", "slowdown")
+    stored = StoredBaseline("main", {"slowdown": (1.0, 1.01, 0.99, 1.0)}, ChangeRules(("slowdown",)))
+    return judge_scenario("compared", pairs, terms(5, change=ChangeRules(metrics), baseline=stored))
 
 
 GOOD = judged(blocks())

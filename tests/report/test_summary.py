@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from harness.judge import ScenarioSummary
-from harness.report import SUMMARY_FORMAT, session_summary
-from tests.report.scenarios import GOOD, INVALID, OVERLAPPING, UNDECIDED, blocks, judged
+from harness.report import SUMMARY_FORMAT, session_summary, summary_text
+from harness.scenarios import Stopping
+from harness.testing import build_session
+from tests.report.scenarios import GOOD, INVALID, OVERLAPPING, UNDECIDED, blocks, compared, judged
 
 FIGURES = {
     "guide_efficiency_pct",
@@ -19,6 +20,8 @@ FIGURES = {
     "measured_efficiency_pct",
     "measured_speedup",
     "efficiency_bound_pct",
+    "slowdown",
+    "ttft_ratio",
     "contention_rate",
     "aggregate_tok_s",
     "concurrent_wall_s",
@@ -29,7 +32,22 @@ FIGURES = {
     "throughput_delta_tok_s",
     "throughput_delta_signed_tok_s",
 }
+SESSION = {
+    "format",
+    "server",
+    "model",
+    "profile",
+    "seed",
+    "stopping",
+    "calibration",
+    "base",
+    "journal",
+    "scenarios",
+}
 SCENARIO = FIGURES | {
+    "changes",
+    "loss",
+    "ledgers",
     "verdict",
     "blocks",
     "intervals",
@@ -53,7 +71,8 @@ ARM = {
     "prompt_ms",
     "eval_ms",
 }
-AGENT = {"role", "slowdown", "wait_ms"} | {f"{arm}_{name}" for arm in ("solo", "concurrent") for name in ARM}
+AGENT_ITSELF = {"role", "slowdown", "wait_ms"}
+AGENT = AGENT_ITSELF | {f"{arm}_{name}" for arm in ("solo", "concurrent") for name in ARM}
 GATE = {
     "metric",
     "side",
@@ -63,23 +82,46 @@ GATE = {
     "interval",
     "n",
     "method",
+    "decided_at",
+    "mde_pct",
     "worst_block",
     "worst_value",
+    "outliers",
+    "verdict_without_outliers",
+    "drift_p",
 }
+CHANGE = {
+    "metric",
+    "against",
+    "verdict",
+    "ratio",
+    "interval",
+    "n",
+    "method",
+    "worse",
+    "worse_pct",
+    "noise_pct",
+    "decided_at",
+    "mde_pct",
+    "too_good",
+    "reason",
+}
+LOSS = {"useful", "contention", "load", "orchestration", "imbalance", "split"}
 
 
 def _read_back(*scenarios: ScenarioSummary) -> dict[str, Any]:
-    document = session_summary(scenarios, {"server": "embedded", "seed": 7})
-    loaded: dict[str, Any] = json.loads(msgspec.json.encode(document))
+    document = session_summary(build_session(), Stopping(5, fixed=True), "j.jsonl", scenarios)
+    loaded: dict[str, Any] = json.loads(summary_text(document))
     return loaded
 
 
 def test_the_format_and_the_facts_stand_beside_the_scenarios() -> None:
-    """Format 1: a change of meaning needs a new number."""
+    """Format 2: a change of meaning needs a new number."""
     document = _read_back(GOOD)
-    assert SUMMARY_FORMAT == 1
-    assert set(document) == {"format", "server", "seed", "scenarios"}
-    assert (document["format"], document["server"], document["seed"]) == (1, "embedded", 7)
+    assert SUMMARY_FORMAT == 2
+    assert set(document) == SESSION
+    assert (document["format"], document["server"], document["seed"]) == (2, "embedded", 7)
+    assert document["stopping"] == {"runs": 5, "fixed": True}
 
 
 @pytest.mark.parametrize("scenario", [GOOD, OVERLAPPING, UNDECIDED, INVALID], ids=lambda s: s.name)
@@ -98,6 +140,31 @@ def test_agents_and_gates_have_exactly_the_documented_keys() -> None:
     assert all(set(agent) == AGENT for agent in found["agents"])
     assert len(found["gates"]) == 3
     assert all(set(gate) == GATE for gate in found["gates"])
+
+
+def test_losses_and_ledgers_stand_in_shares_and_milliseconds() -> None:
+    """The five terms sum to 1, for all agents and over the agents' parts; a ledger for each arm of each agent."""
+    found = _read_back(OVERLAPPING)["scenarios"]["overlapping"]
+    assert set(found["loss"]) == LOSS | {"agents"}
+    assert sum(found["loss"][term] for term in LOSS - {"split"}) == pytest.approx(1, abs=1e-12)
+    parts = found["loss"]["agents"]
+    assert all(set(part) == LOSS | {"role"} for part in parts)
+    assert sum(part["contention"] for part in parts) == pytest.approx(found["loss"]["contention"], abs=1e-12)
+    assert [each["role"] for each in found["ledgers"]] == ["A", "B"]
+    assert found["ledgers"][0]["concurrent"]["decode_ms"] > found["ledgers"][0]["solo"]["decode_ms"]
+
+
+def test_changes_have_exactly_the_documented_keys() -> None:
+    """One for each metric compared with the base, one for each with the stored baseline."""
+    found = _read_back(compared(1.1))["scenarios"]["compared"]["changes"]
+    assert all(set(change) == CHANGE for change in found)
+    assert [(each["metric"], each["against"]) for each in found] == [
+        ("concurrent_wall_s", "base"),
+        ("slowdown", "base"),
+        ("slowdown", "baseline main"),
+    ]
+    assert found[0]["ratio"] == pytest.approx(1.1)
+    assert found[0]["verdict"] == "FAIL"
 
 
 def test_the_figures_are_those_of_the_judge() -> None:
@@ -134,7 +201,7 @@ def test_symptoms_are_listed_by_block() -> None:
     assert found["overlap_only"] is True
 
 
-@pytest.mark.parametrize("key", sorted(SCENARIO | ARM | {"role", "slowdown", "wait_ms"}))
+@pytest.mark.parametrize("key", sorted(SESSION | SCENARIO | ARM | AGENT_ITSELF | GATE | CHANGE | LOSS))
 def test_the_readme_documents_every_key(key: str) -> None:
     """Programs read the summary by what the README says of it."""
     readme = Path(__file__).parents[2] / "README.md"

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from harness.records import Block, Session
 from harness.records.errors import JournalError
+from harness.scenarios import ChangeRules, InstrumentLimits, Limit, Stopping, StoredBaseline, Terms, ThresholdTable
 from harness.store import FORMAT, Journal, read_journal
 from harness.testing import build_block, build_session
 from tests.strategies import BLOCKS
@@ -37,7 +38,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_whatever_was_recorded_is_read_back(scratch: Path, blocks: list[Block]) -> None:
     """Sessions with arbitrary blocks come back as they were."""
     scratch.unlink(missing_ok=True)
-    assert read_journal(_path_of(scratch, blocks)) == build_session(blocks)
+    assert read_journal(_path_of(scratch, blocks)).session == build_session(blocks)
 
 
 def _path_of(path: Path, blocks: list[Block]) -> Path:
@@ -63,16 +64,18 @@ def test_a_journal_cut_at_any_byte_is_read_up_to_its_last_whole_block(whole: byt
         with pytest.raises(JournalError, match="is not a journal"):
             read_journal(scratch)
     else:
-        assert [block.index for block in read_journal(scratch).blocks] == [1, 2][: lines - 1]
+        stored = read_journal(scratch)
+        assert [block.index for block in stored.session.blocks] == [1, 2][: lines - 1]
+        assert stored.cut is not kept.endswith(b"\n")
 
 
 def test_each_block_is_on_disk_as_soon_as_it_was_appended(tmp_path: Path) -> None:
     """Another process can read the journal while it is written."""
     path = tmp_path / "new" / "folder" / "journal.jsonl"
     with Journal(path, build_session()) as journal:
-        assert read_journal(path).blocks == ()
+        assert read_journal(path).session.blocks == ()
         journal.append(build_block())
-        assert read_journal(path).blocks == (build_block(),)
+        assert read_journal(path).session.blocks == (build_block(),)
 
 
 def test_the_first_line_is_the_session_with_its_format(tmp_path: Path) -> None:
@@ -132,7 +135,43 @@ def test_a_journal_of_format_1_is_read(tmp_path: Path) -> None:
             for request in agent["requests"]:
                 del request["stamped_by"], request["read_lag_max_ns"]
     path.write_text(f"{json.dumps(head)}\n{json.dumps(line)}\n", "utf-8")
-    assert read_journal(path) == replace(build_session([build_block()]), calibrations=())
+    assert read_journal(path).session == replace(build_session([build_block()]), calibrations=())
+
+
+def test_what_a_scenario_is_judged_by_is_read_back(tmp_path: Path) -> None:
+    """Terms by scenario in the order of measuring, the last ones of a scenario; and what ended one."""
+    path = tmp_path / "journal.jsonl"
+    one = Terms((Limit("guide_speedup", 1.5),), instrument=InstrumentLimits(), gates=4)
+    rules = ChangeRules(("slowdown",))
+    two = Terms(change=rules, baseline=StoredBaseline("main", {"slowdown": (1.0, 1.1)}, rules), stopping=Stopping(9))
+    with Journal(path, build_session()) as journal:
+        journal.begin("first", two)
+        journal.begin("second", two)
+        journal.append(build_block())
+        journal.begin("first", one)
+        journal.fault("second", "the server died")
+    stored = read_journal(path)
+    assert list(stored.terms.items()) == [("first", one), ("second", two)]
+    assert stored.faults == {"second": "the server died"}
+    assert (stored.path, stored.cut, len(stored.session.blocks)) == (path, False, 1)
+
+
+def test_a_journal_without_terms_is_judged_by_the_table_at_all_its_blocks(tmp_path: Path) -> None:
+    """As formats 1 and 2 were: the profile's limits, and one look."""
+    path = tmp_path / "journal.jsonl"
+    _written(path, [build_block(index=index) for index in (0, 1, 2)])
+    table = ThresholdTable({"embedded": {"default": {"guide_speedup": 1.5, "measured_speedup": 1.0}}})
+    terms = read_journal(path).terms_or_usual(table)["pair"]
+    assert terms.limits == (Limit("guide_speedup", 1.5), Limit("measured_speedup", 1.0))
+    assert (terms.stopping, terms.gates) == (Stopping(3, fixed=True), 2)
+
+
+def test_a_journal_without_a_block_has_nothing_to_judge(tmp_path: Path) -> None:
+    """A session that ended while its servers started."""
+    path = tmp_path / "journal.jsonl"
+    _written(path, [])
+    with pytest.raises(JournalError, match="holds no block"):
+        read_journal(path).terms_or_usual(ThresholdTable({}))
 
 
 HEAD = '{"type": "session", "format": 1, "session": {}}\n'
@@ -150,6 +189,7 @@ HEAD = '{"type": "session", "format": 1, "session": {}}\n'
         ('{"type": "session", "format": 99, "session": {}}\n', "is of format 99.*newer version"),
         (HEAD, "line 1 does not hold what its format says"),
         ("\xff\n", "damaged"),
+        ('{"type": "session", "format": 3, "session": {"seed": NaN}}\n', "line 1 is damaged"),
     ],
 )
 def test_what_is_no_journal_is_refused_with_its_name(tmp_path: Path, text: str, words: str) -> None:
@@ -177,7 +217,7 @@ def test_lines_of_a_kind_that_we_do_not_know_are_passed_over(tmp_path: Path, who
     """A later version may add kinds of lines without a new format."""
     path = tmp_path / "journal.jsonl"
     path.write_bytes(whole + b'{"type": "note", "text": "hello"}\n')
-    assert len(read_journal(path).blocks) == 2
+    assert len(read_journal(path).session.blocks) == 2
 
 
 def test_the_blocks_of_a_session_are_written_once(tmp_path: Path) -> None:
@@ -185,4 +225,4 @@ def test_the_blocks_of_a_session_are_written_once(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     with Journal(path, replace(build_session(), blocks=(build_block(),))):
         pass
-    assert read_journal(path).blocks == ()
+    assert read_journal(path).session.blocks == ()

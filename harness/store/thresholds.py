@@ -1,0 +1,24 @@
+"""The thresholds' table from its file."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from harness.records.errors import ConfigurationError
+from harness.scenarios import ThresholdTable, parse_thresholds
+
+
+def read_thresholds(path: Path | None) -> ThresholdTable:
+    """A table of the user's, or the built-in one.
+
+    Raises:
+        ConfigurationError: If it cannot be read, or is no such table.
+    """
+    if path is None:
+        text = (resources.files("harness.scenarios") / "thresholds.toml").read_text("utf-8")
+        return parse_thresholds(text, "the built-in thresholds.toml")
+    try:
+        return parse_thresholds(path.read_text("utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"--thresholds {path} cannot be read: {error}") from error

@@ -1,0 +1,1 @@
+"""Tests of published runs as they are judged."""
