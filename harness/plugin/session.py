@@ -147,9 +147,12 @@ class PerfSession:
             return None
         if set(self.summaries) != set(self.plans):
             return f"baseline {choice.save}: the session did not measure all it was to, and is not saved"
-        failed = [name for name, summary in self.summaries.items() if summary.verdict is Verdict.FAIL]
+        bad = (Verdict.FAIL, Verdict.INVALID)
+        failed = [name for name, summary in self.summaries.items() if summary.verdict in bad]
         if failed and choice.save == choice.compare:
-            return f"baseline {choice.save}: {', '.join(failed)} failed, and is no part of what it is compared with"
+            return (
+                f"baseline {choice.save}: {', '.join(failed)} did not pass: no part of what the next is compared with"
+            )
         values = ratios_by_scenario(list(self.summaries.values()))
         stored = baseline_session(self.session, self.journal.path, values)
         whole = save_session(choice.folder, choice.save, fingerprint(self.session), stored)

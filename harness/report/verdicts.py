@@ -6,6 +6,7 @@ from harness.judge import Change, Estimate, Gate, ScenarioSummary, Symptom, Verd
 from harness.report.text import printable
 
 DRIFT_P = 0.01
+_HOPELESS_PCT = 1000.0
 _UNITS = {
     "guide_efficiency_pct": "%",
     "measured_efficiency_pct": "%",
@@ -85,7 +86,9 @@ def change_line(change: Change) -> str:
         Verdict.INCONCLUSIVE: "not decided",
     }[change.verdict]
     at = f" at {what} {change.decided_at}" if change.decided_at is not None else ""
-    found = f"; {change.mde_pct:.1f} % worse would have been found" if change.mde_pct is not None else ""
+    found = "" if change.mde_pct is None else f"; {change.mde_pct:.1f} % worse would have been found"
+    if change.mde_pct is not None and change.mde_pct > _HOPELESS_PCT:
+        found = "; nothing smaller than many times worse would have been found"
     good = "; TOO GOOD to be an improvement: does the base do the same work?" if change.too_good else ""
     return (
         f"{change.verdict.value}: {name} against {change.against}: {_pct(ratio.point)} "
@@ -138,6 +141,7 @@ def invalid_message(scenario: ScenarioSummary) -> str:
     """Why nothing can be said about a scenario."""
     total = len(scenario.blocks) + len(scenario.invalid)
     lines = [f"{scenario.name}: INVALID, {len(scenario.blocks)} of {total} blocks could be judged"]
+    lines += [f"  {change_line(change)}" for change in scenario.changes if change.verdict is Verdict.INVALID]
     return "\n".join(lines + invalid_lines(scenario))
 
 

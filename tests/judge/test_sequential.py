@@ -141,13 +141,17 @@ def test_a_design_has_a_level_for_each_side() -> None:
     assert design.level_fail < design.level_pass
 
 
-@pytest.mark.parametrize(("runs", "alpha", "gates"), [(10, 0.05, 1), (12, 0.025, 2)])
-def test_a_limit_that_is_just_met_fails_as_rarely_as_promised(runs: int, alpha: float, gates: int) -> None:
-    """One entry of the table by another simulation, through the functions that judge; within three standard errors."""
-    sessions, design = 3000, Design(runs, fixed=False, alpha_fail=alpha, alpha_pass=0.0005)
-    values = np.random.default_rng(gates).normal(0.2, 0.1, (sessions, runs)).tolist()
-    found = [decide(each, fail_above=0.2, pass_below=-9.0, design=design).verdict for each in values]
-    assert found.count(Verdict.FAIL) / sessions == pytest.approx(alpha, abs=3 * (alpha / sessions) ** 0.5)
+@pytest.mark.parametrize(("runs", "alpha"), [(10, 0.05), (12, 0.025)])
+@pytest.mark.parametrize("wrong", [Verdict.FAIL, Verdict.PASS])
+def test_a_value_on_its_limit_is_misjudged_as_rarely_as_promised(wrong: Verdict, runs: int, alpha: float) -> None:
+    """An entry of the table by another simulation, through the functions that judge; within three standard errors."""
+    sessions, fails = 3000, wrong is Verdict.FAIL
+    rates = (alpha, 0.0005) if fails else (0.0005, alpha)
+    design = Design(runs, fixed=False, alpha_fail=rates[0], alpha_pass=rates[1])
+    limits = (0.2, -9.0) if fails else (9.0, 0.2)
+    values = np.random.default_rng(runs).normal(0.2, 0.1, (sessions, runs)).tolist()
+    found = [decide(each, fail_above=limits[0], pass_below=limits[1], design=design).verdict for each in values]
+    assert found.count(wrong) / sessions == pytest.approx(alpha, abs=3 * (alpha / sessions) ** 0.5)
 
 
 def test_a_clear_session_ends_at_its_first_look() -> None:

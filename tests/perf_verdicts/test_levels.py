@@ -6,13 +6,14 @@ import runpy
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from statistics import stdev
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from harness.judge import levels
-from harness.judge.sequential import Design, level, p_value
+from harness.judge.sequential import Design, level, mde, p_value
 from harness.scenarios import FIRST_LOOK, MOST_RUNS
 from perf.verdicts.levels import (
     GATES,
@@ -69,11 +70,12 @@ def test_a_level_stays_below_the_first_path_too_many(smallest: list[float], leve
     found = 0.2 * parts / levels.PARTS
     assert found == pytest.approx(level_of_it, abs=0.2 / levels.PARTS)
     assert found < smallest[2]
+    assert parts == levels.PARTS or 0.2 * (parts + 1) / levels.PARTS >= smallest[2]
     assert sum(p <= found for p in smallest) <= 2
 
 
 def test_the_table_is_what_the_script_wrote() -> None:
-    """Nobody edited it by hand: rendered again from its own figures it is the same file."""
+    """Rendered again from its own figures it is the same file, and it was made with enough paths."""
     text = OUT.read_text("utf-8")
     first = text.splitlines()[2]  # "N simulated paths for the levels and N for the MDE, seed N, DATE."
     words = first.replace(",", "").rstrip(".").split()
@@ -151,6 +153,18 @@ def test_the_levels_hold_for_noise_that_is_not_normal(noise: Noise, gates: int) 
     for runs in (10, 30):
         erring = smallest_p(values)[MAX_RUNS.index(runs)] <= level(alpha, runs, fixed=False)
         assert erring.mean() <= alpha + 3 * (alpha / PATHS) ** 0.5
+
+
+@pytest.mark.parametrize(("n", "alpha"), [(5, 0.01), (12, 0.01), (20, 0.00125), (30, 0.05)])
+def test_one_look_detects_what_it_says(n: int, alpha: float) -> None:
+    """The approximate power of the signed-rank test (and the t test's) is right within a point, in 50,000 sessions."""
+    values = [1.0, -1.0] * (n // 2) + [0.0] * (n % 2)
+    detectable = mde(values, Design(n, fixed=True, alpha_fail=alpha, alpha_pass=0.05))
+    assert detectable is not None
+    paths = np.random.default_rng(n).normal(detectable / stdev(values), 1.0, (n, 50_000))
+    *_, (last, p) = look_p_values(paths)
+    assert last == n
+    assert (p <= alpha).mean() == pytest.approx(0.9, abs=0.008)
 
 
 def test_the_script_writes_a_module_that_can_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
