@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -115,17 +116,16 @@ def record(request: Request, out: Path, say: Say) -> None:
 
 
 def _record_lanes(lanes: Sequence[Sequence[Job]], folder: Path) -> None:
-    command = [sys.executable, "-m", "perf.verdicts.lane", str(folder)]
+    command = [sys.executable, "-m", "perf.verdicts.lane", str(folder.resolve())]
     root = Path(__file__).parents[2]
     with ExitStack() as stack:
         processes = []
         for jobs in lanes:
-            process = stack.enter_context(subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE))
-            stack.callback(process.terminate)  # its servers end with it
-            assert process.stdin is not None
-            process.stdin.write(msgspec.json.encode([asdict(job) for job in jobs]))
-            process.stdin.close()
-            processes.append(process)
+            listed = stack.enter_context(tempfile.TemporaryFile())
+            listed.write(msgspec.json.encode(jobs))
+            listed.seek(0)
+            processes.append(stack.enter_context(subprocess.Popen(command, cwd=root, stdin=listed)))
+            stack.callback(processes[-1].terminate)  # its servers end with it
         failed = [process for process in processes if process.wait() != 0]
         if failed:
             raise HarnessError("a lane could not record its sessions; its reason stands above")

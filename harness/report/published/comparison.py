@@ -36,11 +36,11 @@ def _column_line(column: Column, dataset: DatasetFigures | None) -> str:
     alone = dataset.whole.solo
     others = dataset.runtimes.keys() - {each.first.runtime for each in dataset.in_parallel}
     line = f"{column.title}: {dataset.name}"
-    if others:
-        line += f" without {', '.join(sorted(others))} (all flagged)"
     if alone:
         line += f", at most {alone.efficiency_pct:.1f} % vs alone"
-    return line if dataset.report == wanted else f"{line}; printed are {wanted}'s figures"
+    if others:
+        line += f"; figures without {', '.join(sorted(others))} (all flagged)"
+    return line if dataset.report == wanted else f"{line}; printed are {wanted}'s"
 
 
 def _grouped(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -66,6 +66,13 @@ def test_symptoms_fire_beyond_their_limits(solo_tok_s: float, rules: list[str]) 
     assert [symptom.rule for symptom in solo_symptoms(run, solo_tok_s, RULES)] == rules
 
 
+def test_a_drop_of_exactly_the_limit_is_no_symptom() -> None:
+    """50 tok/s are 50 % below 100."""
+    run = published_run(pair_row())
+    rules = [ContentionRules(throughput_drop_pct=limit, efficiency_pct=1.0) for limit in (50.0, 49.9)]
+    assert [len(solo_symptoms(run, 100.0, each)) for each in rules] == [0, 2]
+
+
 def test_a_symptom_names_its_agent_value_and_limit() -> None:
     """One slow agent is enough for the guide's second symptom."""
     (slow,) = solo_symptoms(published_run(pair_row(agent2_tok_s=35.0)), 50.0, ContentionRules(efficiency_pct=1.0))
@@ -84,6 +91,12 @@ def test_the_solo_rate_is_the_mean_over_the_solo_runs_of_the_model() -> None:
     assert rate.sd == pytest.approx(200**0.5)
 
 
+def test_the_first_data_set_with_solo_runs_of_a_model_gives_its_rate() -> None:
+    """Rates of two studies are not mixed."""
+    sessions = [_session(solo_row(tok_s=90.0)), _session(solo_row(tok_s=110.0))]
+    assert solo_rates(sessions)["gemma3:latest"].tok_s == 90.0
+
+
 def test_a_given_rate_is_for_every_model() -> None:
     """It says of itself that it was given: it is a mean of no runs."""
     session = PublishedSession("TR999", (published_run(pair_row()), published_run(pair_row(run=2, model="other"))))
@@ -91,11 +104,11 @@ def test_a_given_rate_is_for_every_model() -> None:
 
 
 def test_runs_are_counted_by_what_would_have_flagged_them() -> None:
-    """Of three runs one has a slow agent, one a poor overlap, one nothing."""
-    slow, poor = pair_row(run=1, agent1_tok_s=30.0, agent1_tokens=1), timed_row(14.0, run=2)
-    solo = judged_dataset(slow, poor, pair_row(run=3), solo_tok_s=50.0).whole.solo
+    """Of four runs two have a slow agent, one a poor overlap, one nothing."""
+    slow = [pair_row(run=run, agent1_tok_s=30.0, agent1_tokens=1) for run in (1, 2)]
+    solo = judged_dataset(*slow, timed_row(14.0, run=3), pair_row(run=4), solo_tok_s=50.0).whole.solo
     assert solo is not None
-    assert (solo.slow, solo.inefficient, solo.flagged) == (1, 1, 2)
+    assert (solo.slow, solo.inefficient, solo.flagged) == (2, 1, 3)
 
 
 def test_runs_of_several_models_have_no_common_rate() -> None:

@@ -69,9 +69,8 @@ def test_several_runtimes_are_told_by_tr115s_conventions(tmp_path: Path) -> None
     rows = [pair_row(dataset="TR115v2", runtime="smol"), timed_row(12.5, dataset="TR115v2", run=2, runtime="smol")]
     lines = _lines(tmp_path, *rows, timed_row(20.0, dataset="TR115v2", runtime="async-std"))
     assert _one(lines, "  smol  ").split()[:6] == ["smol", "2", "100.00", "90.00", "100.00", "14.14"]
-    assert _one(lines, "Rust (TR115): ").startswith(
-        "Rust (TR115): TR115v2 without async-std (all flagged); printed are"
-    )
+    said = "Rust (TR115): TR115v2; figures without async-std (all flagged); printed are TR115v1's"
+    assert said in lines
 
 
 def test_the_guides_figures_are_marked(tmp_path: Path) -> None:
@@ -82,6 +81,17 @@ def test_the_guides_figures_are_marked(tmp_path: Path) -> None:
     assert _one(lines, "99.25%", "best of").endswith(peak)
     assert _one(lines, "~92.7%", "over").endswith("~92.7%  not reproduced: 80.875 % (over 2 runs)")
     assert _one(lines, "95.7%", "checked").endswith("95.7%  not checked: its runs are not in this folder")
+
+
+@pytest.mark.parametrize(
+    ("python_s", "words"),
+    [(10.0, "reproduced: Python (TR110), 100.000 %"), (12.5, "not reproduced: Rust (TR115), 90.909 %")],
+)
+def test_the_winner_is_marked_too(tmp_path: Path, python_s: float, words: str) -> None:
+    """With the column that wins by the runs, and its figure; the guide says Python."""
+    rust = [timed_row(11.0, dataset=name) for name in ("TR114-x", "TR115v2")]
+    lines = _lines(tmp_path, timed_row(python_s, dataset="TR110-x"), *rust)
+    assert lines[lines.index("peak efficiency") + 4].split(maxsplit=2) == ["winner", "Python", words]
 
 
 def test_runs_of_nobody_the_guide_compares_get_no_guides_table(tmp_path: Path) -> None:

@@ -63,5 +63,7 @@ def test_the_scenario_of_a_python_pair_follows_from_what_was_sent(
 
 def test_the_place_counts_the_run_and_the_file_only_where_the_place_does_not() -> None:
     """TR115's programs each counted from 1; the folder around them has the repetition."""
-    document = rust_pair() | {"run_number": 7}
-    assert [_pair(document, replace(PLACE, index=index)).run for index in (4, None)] == [4, 7]
+    python = python_pair()
+    python["summary"]["run_number"] = 7
+    for document in (rust_pair() | {"run_number": 7}, python):
+        assert [_pair(document, replace(PLACE, index=index)).run for index in (4, None)] == [4, 7]

@@ -19,9 +19,9 @@ S = 1_000_000_000
 
 def test_a_paired_row_becomes_a_run_of_both_agents_in_nanoseconds() -> None:
     """Durations become integer ns, the agents the collector and the insight, in their order."""
-    run = published_run(pair_row(concurrent_wall_s=12.25, agent2_total_s=8.000000001, agent2_url="http://b"))
+    run = published_run(pair_row(concurrent_wall_s=12.25, agent2_total_s=1.001, agent2_url="http://b"))
     collector = AgentRun("collector", "http://localhost:11434", 0, 0, 10 * S, ())
-    insight = AgentRun("insight", "http://b", 0, 0, 8 * S + 1, ())
+    insight = AgentRun("insight", "http://b", 0, 0, 1_001_000_000, ())
     assert run.run == Run("concurrent", 0, 12_250_000_000, (collector, insight))
 
 
