@@ -7,7 +7,7 @@ from harness.judge.gate import Gate
 from harness.judge.instrument import calibration_faults, calibration_of
 from harness.judge.session import judge_measured, judge_session, ratios_by_scenario
 from harness.judge.statistics import Estimate, log_estimate, mean_estimate, share_estimate
-from harness.judge.summary import ScenarioSummary, judge_scenario
+from harness.judge.summary import ScenarioSummary, design_of, judge_scenario
 from harness.judge.validity import invalid_reasons
 from harness.judge.verdict import Verdict, overall
 
@@ -27,6 +27,7 @@ __all__ = [
     "block_figures",
     "calibration_faults",
     "calibration_of",
+    "design_of",
     "invalid_reasons",
     "judge_measured",
     "judge_scenario",

@@ -169,6 +169,20 @@ def _reasons(blocks: Sequence[Block], terms: Terms) -> dict[int, tuple[str, ...]
     return found
 
 
+def design_of(terms: Terms) -> Design:
+    """How each gate of a scenario is looked at, and how often it may err.
+
+    Raises:
+        ConfigurationError: If there are no levels for such rates, so many gates, or so many looks.
+    """
+    return Design(
+        max_runs=terms.stopping.runs,
+        fixed=terms.stopping.fixed,
+        alpha_fail=terms.rates.false_fail / terms.gates,
+        alpha_pass=terms.rates.false_pass,
+    )
+
+
 def judge_scenario(name: str, blocks: Sequence[Block], terms: Terms) -> ScenarioSummary:
     """Judges the blocks of one scenario; warm-up blocks are left out, invalid ones only counted.
 
@@ -201,12 +215,7 @@ def judge_scenario(name: str, blocks: Sequence[Block], terms: Terms) -> Scenario
     given_up = [index in invalid for index in indexes[-GIVE_UP_AFTER:]] == [True] * GIVE_UP_AFTER
     if given_up or len(valid) <= len(invalid):
         return ScenarioSummary(name, Verdict.INVALID, valid, invalid, fired, base=base)
-    design = Design(
-        max_runs=terms.stopping.runs,
-        fixed=terms.stopping.fixed,
-        alpha_fail=terms.rates.false_fail / terms.gates,
-        alpha_pass=terms.rates.false_pass,
-    )
+    design = design_of(terms)
     estimates = _estimates(valid, len(fired))
     gates = tuple(_gate(limit, valid, fired, design) for limit in terms.limits)
     changes = tuple(_changes(valid, base, terms, design))

@@ -15,7 +15,7 @@ from harness.plugin.flags import add_options
 from harness.plugin.opening import open_session
 from harness.plugin.options import Settings, read_settings
 from harness.plugin.session import PerfSession
-from harness.records.errors import ConfigurationError, HarnessError
+from harness.records.errors import HarnessError
 from harness.report import breach_message, calibration_line, invalid_message, printable, printable_lines, summary_lines
 
 _SETTINGS = pytest.StashKey[Settings]()
@@ -133,7 +133,9 @@ async def measured(request: pytest.FixtureRequest, perf_session: PerfSession, sc
     profile = None
     if request.node.get_closest_marker("gpu"):
         profile = "gpu"
-        outside = [info.url for info in perf_session.session.servers if info.size_vram == 0]
+        base = perf_session.session.base
+        infos = (*perf_session.session.servers, *(base.servers if base else ()))
+        outside = [info.url for info in infos if info.size_vram == 0]
         if outside:
             pytest.exit(
                 f"-m gpu: the model is not in GPU memory on {', '.join(outside)} (size_vram is 0): "

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from harness.judge import calibration_faults, calibration_of
+from harness.judge import calibration_faults, calibration_of, design_of
 from harness.measure import (
     Coordinator,
     HostWatch,
@@ -214,5 +214,7 @@ async def open_session(settings: Settings, root: Path, say: Say) -> AsyncIterato
         coordinator = Coordinator(clients, WORKFLOWS, session.max_concurrent, nonces(), host=watch)
         look = Lookout(servers, watch).look
         perf = PerfSession(settings, servers, session, plans, base_plans, coordinator, journal, look, baselines, say)
+        for name in plans:  # levels for so many gates and looks are missed now, not after the measuring
+            design_of(perf.terms_of(name, profile))
         perf.write_summary()  # an unwritable file is found now, not after the measuring
         yield perf

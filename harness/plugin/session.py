@@ -62,7 +62,7 @@ class PerfSession:
         Raises:
             HarnessError: If a server has died, or the journal cannot be written; the scenario is INVALID then.
         """
-        terms = self._terms(name, profile or self.session.profile)
+        terms = self.terms_of(name, profile or self.session.profile)
         fault = None
         try:
             self._begin(name, terms)
@@ -105,7 +105,8 @@ class PerfSession:
                 plan, base, self.coordinator, load=self._load, keep=self._keep, stop=decided, look=self.look
             )
 
-    def _terms(self, name: str, profile: str) -> Terms:
+    def terms_of(self, name: str, profile: str) -> Terms:
+        """What a scenario is judged by on this profile; the gates of all scenarios share the error rate."""
         settings = self.settings
 
         def gates(scenario: str) -> int:

@@ -72,7 +72,7 @@ class LoopLag:
 
 @dataclass(frozen=True, slots=True)
 class HostLoad:
-    """How busy the CPUs were that the servers and this process may use, over one run; means, in cores.
+    """How busy the CPUs were that a run's servers may use (this process's, if none of them runs here); means, in cores.
 
     Attributes:
         cpus: Those CPUs.

@@ -38,9 +38,9 @@ class InstrumentLimits:
         coalesced_share: Share of tokens that were not told apart.
         loop_lag_ms: 99th percentile of the event loop's lag over a run, ms. Where the kernel stamps, a lag falsifies
             no latency, but holds up what is sent next.
-        foreign_cores: CPUs that others keep busy, in cores, while less than that stands idle of what the servers may
-            use: then somebody waits. Alone on a machine it reads up to 0.03, beside one busy process 0.6 to 1, and 0.1
-            of two cores costs as much as the 5 % that a change may.
+        foreign_cores: Cores that others keep busy over a run, while less than that stands idle of what its servers may
+            use: then somebody waits. Alone on two cores it reads up to 0.03. There 0.11 made two agents together 6 %
+            slower, 0.18 10 %, 0.6 (a process that is always busy) 39 %.
         gpu_strangers: Foreign processes on the servers' GPUs.
         vram_loss_pct: Share of what was in GPU memory after the warm-up and is not any more, %.
     """

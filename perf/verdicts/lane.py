@@ -8,6 +8,7 @@ It imports nothing of the judge: the fewer objects, the sooner they are looked t
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -25,7 +26,7 @@ from harness.measure import (
     measuring_loops,
     nonces,
 )
-from harness.records import Environment, ServerInfo
+from harness.records import Block, Environment, ServerInfo
 from harness.records.errors import HarnessError
 from harness.records.session import BASE, CANDIDATE, Side
 from harness.servers.host import usable_cores
@@ -70,7 +71,14 @@ async def _record(
         server.reset(truth_config(job, plans[side]))
     infos = [tuple(ServerInfo(url, "connect", "truth", "", 0, 0) for url in server.urls) for _, server in sides]
     with open_journal(folder, job, environment, MODEL, *infos) as journal:
-        await measure_pairs(plans[CANDIDATE], plans[BASE], coordinator, load=_loaded, keep=journal.append)
+
+        def keep(block: Block) -> None:
+            journal.append(block)
+            gc.freeze()  # the collection before the next block looks through what is new, a tenth of the time
+
+        await measure_pairs(plans[CANDIDATE], plans[BASE], coordinator, load=_loaded, keep=keep)
+    gc.unfreeze()
+    gc.collect()
 
 
 async def _loaded(agent: AgentPlan) -> None:

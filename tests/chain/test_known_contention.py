@@ -24,8 +24,8 @@ GATE = (Limit("measured_efficiency_pct", 80.0),)
 NEAR = 0.02
 
 
-QUICK = ("--model", "truth", "--scenario", "chimera_homo", "--num-predict", "12", "--summary-json", "s.json")
-QUICK += ("--instrument-limit", "foreign_cores=99")
+BUSY = ("--instrument-limit", "foreign_cores=99")
+QUICK = ("--model", "truth", "--scenario", "chimera_homo", "--num-predict", "12", "--summary-json", "s.json", *BUSY)
 FOREIGN_TEST = """
 def test_scenario(measured, store_timings, assert_verdict):
     store_timings(measured)

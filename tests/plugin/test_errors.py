@@ -44,6 +44,16 @@ def test_a_url_that_does_not_answer_is_named(foreign: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines([f"*{url} does not answer*is the server running there*"])
 
 
+def test_an_error_rate_that_no_level_is_known_for_is_found_out_before_measuring(
+    foreign: pytest.Pytester, urls: tuple[str, ...]
+) -> None:
+    """The gates of a session share it: what is left for each is below the table of levels."""
+    result = foreign.runpytest_subprocess(*urls, "--error-rate", "0.001", "--no-calibration")
+    assert result.ret == USAGE_ERROR
+    result.stdout.fnmatch_lines(["*an error rate of * a gate is below the smallest that the table of levels has*"])
+    result.stdout.no_fnmatch_line("*warm-up:*")
+
+
 def test_a_missing_model_names_the_command_that_pulls_it(foreign: pytest.Pytester, urls: tuple[str, ...]) -> None:
     """The message holds the command with the right host."""
     result = foreign.runpytest(*urls[:4], "--model", "nothere")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 from harness.records.errors import ServerError
-from harness.servers.fleet import Server, open_servers, wait_ready
+from harness.servers.fleet import Server, open_servers, port_taken, wait_ready
 from harness.servers.model import model_in_place
 from harness.servers.registry import Registry
 from harness.servers.selection import select
@@ -37,6 +38,25 @@ def test_a_session_on_two_started_servers_gets_every_token_it_asked_for(foreign:
     assert {(r.error, r.done_reason, r.server.eval_count if r.server else None) for r in requests} == {
         (None, "length", 4)
     }
+
+
+def test_a_base_of_another_program_runs_beside_the_candidate(foreign: pytest.Pytester) -> None:
+    """Here the same program: four servers, pairs of blocks, and all four gone afterwards."""
+    program = shutil.which("ollama")
+    assert program is not None
+    options = ("--runs", "1", "--journal", "j.jsonl", "--num-thread", "1", "--base-ollama-bin", program)
+    result = foreign.runpytest_subprocess(*STARTED, *QUICK, *options)
+    result.assert_outcomes(passed=1, deselected=1)
+    session = read_journal(foreign.path / "j.jsonl").session
+    assert session.base is not None
+    servers = (*session.servers, *session.base.servers)
+    assert {server.kind for server in servers} == {"ollama"}
+    assert len({server.url for server in servers}) == 4
+    assert not [server.url for server in servers if port_taken(int(server.url.rpartition(":")[2]))]
+    assert {(block.index, block.side) for block in session.blocks} == {
+        (index, side) for index in (0, 1) for side in ("base", "candidate")
+    }
+    assert [block.error for block in session.blocks] == [None] * 4
 
 
 def quiet(_line: str) -> None:
