@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -30,6 +31,7 @@ from harness.records import Block, Environment, ServerInfo
 from harness.records.errors import HarnessError
 from harness.records.session import BASE, CANDIDATE, Side
 from harness.servers.host import usable_cores
+from harness.servers.launch import signal_on_parent_death
 from harness.servers.truth import TruthServer
 from harness.store import read_environment
 from perf.verdicts.recordings import open_journal
@@ -87,6 +89,7 @@ async def _loaded(agent: AgentPlan) -> None:
 
 def main() -> int:
     """Entry point; returns the exit status."""
+    signal_on_parent_death(signal.SIGTERM)  # nobody waits for its recordings any more
     jobs = msgspec.json.decode(sys.stdin.buffer.read(), type=list[Job])
     loop = next(iter(measuring_loops().values()))
     try:

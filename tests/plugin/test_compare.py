@@ -15,6 +15,8 @@ from harness.records.errors import ConfigurationError
 from harness.scenarios import ChangeRules
 from harness.scenarios.options import Reader
 from harness.servers.selection import Selection, select
+from harness.store.baselines import baseline_session, save_session
+from harness.testing import build_session
 
 CANDIDATE = Selection("embedded", "no URLs given", "embedded", pins=((0,), (1,)))
 URLS = {"base_url1": "http://one:1", "base_url2": "http://two:2"}
@@ -91,14 +93,24 @@ def test_what_is_compared_and_how_much_worse_it_may_be_can_be_set() -> None:
     assert choice.rules == ChangeRules(("slowdown", "ttft_ratio"), 3.0, 0.0)
 
 
-def test_baselines_are_kept_in_the_project_unless_told_otherwise() -> None:
+def _saved(folder: Path, name: str) -> None:
+    session = baseline_session(build_session(), Path("j.jsonl"), {"pair": {"slowdown": [1.0, 1.1]}})
+    save_session(folder, name, {"cpu": "one"}, session)
+
+
+def test_baselines_are_kept_in_the_project_unless_told_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Only ratios in which a session's shift cancels are compared with them; facts may differ by name."""
+    monkeypatch.chdir(tmp_path)
+    _saved(Path("perf/baselines"), "old")
+    _saved(tmp_path / "mine", "old")
     choice = read_baselines(_reader({"baseline_save": "main", "baseline": "old", "baseline_allow": ["a,b", "c"]}))
     rules = ChangeRules(SELF_NORMALISED)
     assert choice == BaselineChoice(Path("perf/baselines"), "main", "old", ("a", "b", "c"), rules)
-    other = read_baselines(_reader({"baseline": "old", "baseline_dir": "/somewhere"}))
+    other = read_baselines(_reader({"baseline": "old", "baseline_dir": str(tmp_path / "mine")}))
     assert other is not None
-    assert (other.folder, other.save) == (Path("/somewhere"), None)
+    assert (other.folder, other.save) == (tmp_path / "mine", None)
 
 
 @pytest.mark.parametrize(

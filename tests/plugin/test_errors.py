@@ -50,7 +50,7 @@ def test_an_error_rate_that_no_level_is_known_for_is_found_out_before_measuring(
     """The gates of a session share it: what is left for each is below the table of levels."""
     result = foreign.runpytest_subprocess(*urls, "--error-rate", "0.001", "--no-calibration")
     assert result.ret == USAGE_ERROR
-    result.stdout.fnmatch_lines(["*an error rate of * a gate is below the smallest that the table of levels has*"])
+    result.stdout.fnmatch_lines(["*an error rate of * for one gate is below the smallest in the table of levels*"])
     result.stdout.no_fnmatch_line("*warm-up:*")
 
 

@@ -47,7 +47,7 @@ def test_a_port_in_use_is_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         ended = subprocess.run([*SERVE, "--port", port], capture_output=True, text=True, check=False)
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert ended.stderr.splitlines() == [
         f"harness serve: port {port} on 127.0.0.1 is in use; choose another with --port, or end what listens there"
     ]

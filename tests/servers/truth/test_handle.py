@@ -52,7 +52,7 @@ def test_a_port_in_use_is_told_from_the_servers_log() -> None:
     """And nothing is left running."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ServerError, match=f"exit code 1\n(.*\n)*.*port {port} on 127.0.0.1 is in use"):
+        with pytest.raises(ServerError, match=f"exit code 2\n(.*\n)*.*port {port} on 127.0.0.1 is in use"):
             TruthServer.start(ports=(port,))
 
 

@@ -168,7 +168,7 @@ def test_options_go_over_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 )  # fmt: skip
 def test_a_bad_option_is_one_clear_line(options: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Status 1, and what to write."""
-    assert main(["truth", "--port", "0", *options.split()]) == 1
+    assert main(["truth", "--port", "0", *options.split()]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"harness truth: {message}")
 
