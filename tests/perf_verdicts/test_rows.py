@@ -50,6 +50,14 @@ def test_the_other_judge_has_its_base_from_elsewhere_or_from_the_same_session() 
     }
 
 
+def test_only_its_own_rounds_count() -> None:
+    """What a session recorded after them is nothing that it would have seen."""
+    late = FAST[:5] + SLOW[5:]
+    said = {each.judge: each.verdict.value for each in said_of(outcome(job(), *PASSED, candidate_s=late), None)}
+    assert said["mean:5%, 5 rounds, base beside it"] == "PASS"
+    assert said["mean:5%, 30 rounds, base beside it"] == "FAIL"
+
+
 def test_rounds_that_were_not_recorded_are_not_judged() -> None:
     """A session of 7 pairs says nothing of 30 rounds, and without another session there is no stored base."""
     session = outcome(job(), *PASSED, base_s=FAST[:7], candidate_s=FAST[:7])

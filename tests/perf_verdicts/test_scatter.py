@@ -33,8 +33,9 @@ def test_the_change_that_was_recorded_is_said() -> None:
         for n in range(3)
     ]
     sessions = [replace(each, differences={**each.differences, "slowdown": (np.log(1.09),) * 30}) for each in sessions]
-    lost = outcome(job(number=3, change_pct=10), Gate("slowdown", Verdict.INVALID, 0), base_s=(), candidate_s=())
-    (found,) = dials([*sessions, lost])
+    unfit = replace(dialled(job(number=3, change_pct=10)), gates=(Gate("slowdown", Verdict.INVALID, 30),))
+    lost = outcome(job(number=4, change_pct=10), *PASSED, base_s=(), candidate_s=())
+    (found,) = dials([*sessions, unfit, lost])
     assert found.sessions == 3
     assert found.found_pct == pytest.approx({"concurrent_wall_s": 10.0, "slowdown": 9.0})
 
@@ -56,9 +57,9 @@ def embedded(process_sd: float, sessions: int = 200, pairs: int = 12, pair_sd: f
 
 def test_processes_that_differ_are_told_from_scatter() -> None:
     """Their own SD is found beside what the scatter from pair to pair explains."""
-    for found in process_differences(embedded(0.01)):
-        assert found.pair_sd == pytest.approx(0.02, rel=0.05)
-        assert found.explained_sd == pytest.approx(0.02 / 12**0.5, rel=0.05)
+    for found in process_differences(embedded(0.01, pair_sd=0.03)):
+        assert found.pair_sd == pytest.approx(0.03, rel=0.05)
+        assert found.explained_sd == pytest.approx(0.03 / 12**0.5, rel=0.05)
         assert found.process_sd == pytest.approx(0.01, rel=0.15)
         assert found.p < 1e-6
 
