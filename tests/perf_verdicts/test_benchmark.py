@@ -73,7 +73,8 @@ def test_what_cannot_be_done_is_one_line(
 ) -> None:
     """Nothing recorded, or something recorded already: status 1, and what to do."""
     folder = tmp_path / "empty" if arguments == ["--from"] else recorded
-    assert main([*arguments, str(folder)]) == 1
+    nothing = ["--sessions", "0", "--injected", "0", "--embedded-sessions", "0"]
+    assert main([*nothing, *arguments, str(folder)]) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "--out" in error

@@ -8,10 +8,10 @@ import pytest
 
 from harness.records import ServerInfo
 from harness.records.errors import ConfigurationError, JournalError
-from harness.store import Journal
+from harness.store import Journal, read_journal
 from harness.testing import build_environment, build_session
-from perf.verdicts.recordings import Recording, new_folder, open_journal, read_recordings
-from perf.verdicts.worlds import MODEL
+from perf.verdicts.recordings import TERMS, Recording, new_folder, open_journal, read_recordings
+from perf.verdicts.worlds import MODEL, SCENARIO
 from tests.perf_verdicts.sessions import job, recording
 
 SERVERS = (ServerInfo("http://one", "connect", "truth", "", 0, 0),)
@@ -30,6 +30,13 @@ def test_a_recording_comes_back_whole(tmp_path: Path) -> None:
     for each in sessions:
         write(tmp_path, each)
     assert list(read_recordings(tmp_path)) == [sessions[1], sessions[0], sessions[2]]
+
+
+def test_a_recording_is_a_session_that_anybody_can_judge_again(tmp_path: Path) -> None:
+    """``python -m harness judge`` finds in its journal what it is judged by."""
+    session = recording(job(pairs=4))
+    write(tmp_path, session)
+    assert read_journal(tmp_path / "journals" / f"{session.job.name}.jsonl").terms == {SCENARIO: TERMS}
 
 
 def test_recordings_are_never_mixed_with_others(tmp_path: Path) -> None:
