@@ -20,8 +20,9 @@ contention. What falls where:
 * *Contention* is split by the server's fields; what they do not tell is unattributed. Both arms' fields of a request
   count, or neither: a server that was silent in one of them leaves load 0 and all contention unattributed. Where
   requests overlap, each counts by in flight / sum of their spans, so that two that wait for one load wait once.
-* *Orchestration* is the coordinator's semaphore, the client's work outside requests (asked to sent is part of it, and
-  all of o_s but its wait is taken off: the solo arm's start and join too), and the join of the concurrent run.
+* *Orchestration* is a staggered start, the coordinator's semaphore, the client's work outside requests (asked to sent
+  is part of it, and all of o_s but its wait is taken off: the solo arm's start and join too), and the join of the
+  concurrent run.
 * *Imbalance* is inherent where the agents alone differ, sum (max T - T), and induced for the rest.
 
 Source: statistics.md, "where the lost efficiency goes".
@@ -35,8 +36,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from harness.judge.ledger import NO_PHASES, ServerPhases, server_phases
-from harness.judge.validity import invalid_reasons, solo_run
-from harness.records import AgentRun, Block, RequestRecord
+from harness.judge.validity import invalid_reasons
+from harness.records import AgentRun, Block, RequestRecord, Run
 from harness.records.session import CONCURRENT, solo_arm
 
 _SPLIT = ("contention", "orchestration", "imbalance")
@@ -62,6 +63,7 @@ class Loss:
         contention_prefill: Of contention, prompt evaluation.
         contention_decode: Of contention, decode.
         contention_unattributed: Of contention, what the server's fields do not tell.
+        orchestration_stagger: Of orchestration, the delay of a start that was asked for.
         orchestration_wait: Of orchestration, the coordinator's semaphore.
         orchestration_client: Of orchestration, the client's work outside requests.
         orchestration_join: Of orchestration, from the last agent's end to the end of the run.
@@ -78,6 +80,7 @@ class Loss:
     contention_prefill: float
     contention_decode: float
     contention_unattributed: float
+    orchestration_stagger: float
     orchestration_wait: float
     orchestration_client: float
     orchestration_join: float
@@ -107,6 +110,7 @@ class _Terms(NamedTuple):
     contention_prefill: Exact
     contention_decode: Exact
     contention_unattributed: Exact
+    orchestration_stagger: Exact
     orchestration_wait: Exact
     orchestration_client: Exact
     orchestration_join: Exact
@@ -156,17 +160,20 @@ def _phases(requests: Sequence[RequestRecord], told: Sequence[bool]) -> ServerPh
 class _Walls:
     """What the agents of a block share, ns."""
 
+    started: int
     together: int
     longest_solo: int
     last_finish: int
 
 
-def _terms(alone: AgentRun, solo_wall: int, together: AgentRun, finish: int, walls: _Walls) -> _Terms:
+def _terms(solo: Run, together: AgentRun, walls: _Walls) -> _Terms:
+    alone, solo_wall, finish = solo.agents[0], solo.wall_ns, together.finished_ns - walls.started
     pairs = zip(alone.requests, together.requests, strict=True)
     told = [one.server is not None and other.server is not None for one, other in pairs]
     solo_phases, phases = _phases(alone.requests, told), _phases(together.requests, told)
     load, queue, prefill, decode = (concurrent - solo for solo, concurrent in zip(solo_phases, phases, strict=True))
     solo_flight, flight = in_flight_ns(alone.requests), in_flight_ns(together.requests)
+    stagger = (together.queued_ns - walls.started) - (alone.queued_ns - solo.started_ns)
     wait = together.wait_ns - alone.wait_ns
     inherent = walls.longest_solo - solo_wall
     return _Terms(
@@ -176,8 +183,9 @@ def _terms(alone: AgentRun, solo_wall: int, together: AgentRun, finish: int, wal
         contention_prefill=prefill,
         contention_decode=decode,
         contention_unattributed=flight - solo_flight - load - queue - prefill - decode,
+        orchestration_stagger=stagger,
         orchestration_wait=wait,
-        orchestration_client=(finish - flight) - (solo_wall - solo_flight) - wait,
+        orchestration_client=(finish - flight) - (solo_wall - solo_flight) - stagger - wait,
         orchestration_join=walls.together - walls.last_finish,
         imbalance_inherent=inherent,
         imbalance_induced=walls.last_finish - finish - inherent,
@@ -193,15 +201,15 @@ def _block_terms(block: Block) -> tuple[tuple[str, ...], tuple[_Terms, ...], int
     concurrent = block.run(CONCURRENT)
     if concurrent is None or invalid_reasons(block):
         raise ValueError(f"block {block.index} of {block.scenario} is not valid: {invalid_reasons(block)}")
-    solo = [solo_run(block, run.role) for run in concurrent.agents]
-    arm_walls = {run.arm: run.wall_ns for run in block.runs}
-    solo_walls = [arm_walls[solo_arm(run.role)] for run in concurrent.agents]
-    finishes = [run.finished_ns - concurrent.started_ns for run in concurrent.agents]
-    walls = _Walls(concurrent.wall_ns, max(solo_walls), max(finishes))
-    terms = tuple(
-        _terms(alone, solo_wall, together, finish, walls)
-        for alone, solo_wall, together, finish in zip(solo, solo_walls, concurrent.agents, finishes, strict=True)
+    runs = {run.arm: run for run in block.runs}
+    solos = [runs[solo_arm(run.role)] for run in concurrent.agents]
+    walls = _Walls(
+        started=concurrent.started_ns,
+        together=concurrent.wall_ns,
+        longest_solo=max(solo.wall_ns for solo in solos),
+        last_finish=max(run.finished_ns for run in concurrent.agents) - concurrent.started_ns,
     )
+    terms = tuple(_terms(solo, together, walls) for solo, together in zip(solos, concurrent.agents, strict=True))
     return tuple(run.role for run in concurrent.agents), terms, len(terms) * concurrent.wall_ns
 
 

@@ -1,27 +1,43 @@
 """Plan to records: runs agents against servers and stamps what comes back. Judges nothing."""
 
-from harness.measure.blocks import Look, Stop, failed, measure_block, measure_scenario
+from harness.measure.blocks import (
+    Fallback,
+    Look,
+    Stop,
+    failed,
+    measure_block,
+    measure_fallback,
+    measure_scenario,
+)
 from harness.measure.calibration import CalibrationRun, rounds_for, run_calibration
 from harness.measure.clock import Clock, anchor, monotonic_ns
 from harness.measure.coordinator import Coordinator
+from harness.measure.fallback import Rescuer
 from harness.measure.host import HostWatch, Lookout
+from harness.measure.loading import Loader
 from harness.measure.loop import LagWatch, loop_name, measuring_loops
 from harness.measure.pairs import measure_pairs, pair_order
-from harness.measure.plan import AgentPlan, RequestSettings, ScenarioPlan, bind
+from harness.measure.plan import AgentPlan, ArmPlan, RequestSettings, ScenarioPlan, bind, solo_arms
 from harness.measure.requests import measure_request, nonces
+from harness.measure.sampling import ResourceWatch
 from harness.measure.transport import MeasuringTransport, measuring_client
 
 __all__ = [
     "AgentPlan",
+    "ArmPlan",
     "CalibrationRun",
     "Clock",
     "Coordinator",
+    "Fallback",
     "HostWatch",
     "LagWatch",
+    "Loader",
     "Look",
     "Lookout",
     "MeasuringTransport",
     "RequestSettings",
+    "Rescuer",
+    "ResourceWatch",
     "ScenarioPlan",
     "Stop",
     "anchor",
@@ -29,6 +45,7 @@ __all__ = [
     "failed",
     "loop_name",
     "measure_block",
+    "measure_fallback",
     "measure_pairs",
     "measure_request",
     "measure_scenario",
@@ -39,4 +56,5 @@ __all__ = [
     "pair_order",
     "rounds_for",
     "run_calibration",
+    "solo_arms",
 ]

@@ -1,9 +1,13 @@
-"""Agents together: ``asyncio.gather`` under a semaphore, its wait measured apart from every latency."""
+"""Agents together: ``asyncio.gather`` under a semaphore, its wait measured apart from every latency.
+
+Agents in the background keep their servers busy until the others have ended; what they had under way is cut off then.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import httpx
@@ -11,8 +15,9 @@ import httpx
 from harness.measure.clock import Clock, monotonic_ns
 from harness.measure.host import HostWatch
 from harness.measure.loop import LagWatch
-from harness.measure.plan import AgentPlan
+from harness.measure.plan import AgentPlan, ArmPlan
 from harness.measure.requests import measure_request
+from harness.measure.sampling import ResourceWatch
 from harness.protocol import generate_body
 from harness.records import AgentRun, RequestRecord, Run
 from harness.records.stream import encodable
@@ -49,42 +54,79 @@ class _Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Coordinator:
-    """Runs agents, at most ``max_concurrent`` of them at a time.
+    """Runs agents, at most as many at a time as an arm has slots.
 
     Attributes:
         clients: An open HTTP client by server URL.
         workflows: Workflows by key.
-        max_concurrent: Slots of the semaphore.
         nonce: Source of unique texts for the start of prompts.
         clock: The clock.
         host: Watches who else keeps the CPUs busy; None does not.
+        resources: Samples what servers and GPUs use; None does not.
     """
 
     clients: Mapping[str, httpx.AsyncClient]
     workflows: Mapping[str, Workflow]
-    max_concurrent: int
     nonce: Callable[[], str]
     clock: Clock = monotonic_ns
     host: HostWatch | None = None
+    resources: ResourceWatch | None = None
 
-    async def run(self, arm: str, agents: Sequence[AgentPlan], sink: list[Run]) -> None:
-        """Runs agents together and appends the run to ``sink``, also when it is cancelled half-way."""
-        slots = asyncio.Semaphore(self.max_concurrent)
-        attempts = [_Attempt(agent) for agent in agents]
-        span = self.host.start({agent.url for agent in agents}) if self.host else None
+    async def run(self, arm: ArmPlan, sink: list[Run]) -> None:
+        """Runs an arm and appends the run to ``sink``, also when it is cancelled half-way."""
+        slots = asyncio.Semaphore(arm.slots)
+        attempts = [_Attempt(agent) for agent in arm.agents]
+        behind = [_Attempt(agent) for agent in arm.background]
+        span = self.host.start({agent.url for agent in (*arm.agents, *arm.background)}) if self.host else None
+        used = self.resources.start_span() if self.resources and arm.sampled else None
         started_ns = self.clock()
-        for attempt in attempts:
+        for attempt in (*attempts, *behind):
             attempt.queued_ns = started_ns
         watch = LagWatch()
+        finished_ns, load = started_ns, None
         try:
-            with watch:
-                await asyncio.gather(*(self._admit(attempt, slots) for attempt in attempts))
+            async with self._busy(behind):
+                try:
+                    with watch:
+                        each_late = (self._admit(each, slots, i * arm.stagger_s) for i, each in enumerate(attempts))
+                        await asyncio.gather(*each_late)
+                finally:
+                    finished_ns = self.clock()
+                    load = span.load() if span else None
         finally:
-            finished_ns = self.clock()
-            runs = tuple(attempt.record(finished_ns) for attempt in attempts)
-            sink.append(Run(arm, started_ns, finished_ns, runs, watch.lag(), span.load() if span else None))
+            ran = tuple(attempt.record(finished_ns) for attempt in attempts)
+            beside = tuple(attempt.record(self.clock()) for attempt in behind)
+            resources = used.resources(started_ns, finished_ns) if used else None
+            sink.append(Run(arm.name, started_ns, finished_ns, ran, watch.lag(), load, beside, resources=resources))
 
-    async def _admit(self, attempt: _Attempt, slots: asyncio.Semaphore) -> None:
+    async def settle(self, agent: AgentPlan) -> None:
+        """Has a server answer one token to an agent, and waits for it: then it is warm, and done with what it had.
+
+        What goes wrong is told by the requests that are measured.
+        """
+        body = generate_body(agent.model, self.nonce(), {**agent.options, "num_predict": 1})
+        client = self.clients[agent.url]
+        await measure_request(client, name="settle", nonce="", body=body, sink=[], clock=self.clock)
+
+    @asynccontextmanager
+    async def _busy(self, behind: list[_Attempt]) -> AsyncIterator[None]:
+        """Keeps agents working in the background."""
+        if not behind:
+            yield
+            return
+        unlimited = asyncio.Semaphore(len(behind))
+        tasks = [asyncio.create_task(self._admit(attempt, unlimited, 0.0)) for attempt in behind]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _admit(self, attempt: _Attempt, slots: asyncio.Semaphore, delay_s: float) -> None:
+        if delay_s:
+            await asyncio.sleep(delay_s)
+            attempt.queued_ns = self.clock()
         async with slots:
             attempt.admitted_ns = self.clock()
             try:
@@ -95,6 +137,7 @@ class Coordinator:
     async def _work(self, attempt: _Attempt) -> None:
         plan = attempt.plan
         client = self.clients[plan.url]
+        padding = "data " * plan.padding
 
         async def ask(name: str, prompt: str) -> RequestRecord:
             nonce = self.nonce()
@@ -102,7 +145,7 @@ class Coordinator:
                 client,
                 name=name,
                 nonce=nonce,
-                body=generate_body(plan.model, f"{nonce} {prompt}", plan.options),
+                body=generate_body(plan.model, f"{nonce} {padding}{prompt}", plan.options),
                 sink=attempt.requests,
                 clock=self.clock,
             )

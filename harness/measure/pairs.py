@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from harness.measure.blocks import Look, Stop, failed, measure_block
 from harness.measure.coordinator import Coordinator
-from harness.measure.plan import AgentPlan, ScenarioPlan
+from harness.measure.loading import Loader
+from harness.measure.plan import ScenarioPlan
 from harness.records import Block
 from harness.records.session import GIVE_UP_AFTER
 
@@ -23,44 +24,39 @@ async def measure_pairs(
     base: ScenarioPlan,
     coordinator: Coordinator,
     *,
-    load: Callable[[AgentPlan], Awaitable[None]],
+    loader: Loader,
     keep: Callable[[Block], None],
     stop: Stop = lambda _blocks: False,
     look: Look | None = None,
 ) -> tuple[Block, ...]:
     """Measures a warm-up pair and up to ``candidate.runs`` pairs of blocks, one of each side.
 
-    Sides that share a server load their models again before each block, outside of it; else each is loaded once.
+    Sides that share a server have their models loaded again before each block, outside of it; else each once.
 
     Args:
         candidate: The scenario on the candidate's servers.
         base: The same on the base's.
         coordinator: Runs the agents of both.
-        load: Brings an agent's model into its server with the agent's options.
+        loader: Has the models where each arm needs them.
         keep: Called with each block as soon as it exists.
         stop: Told all blocks after each whole pair.
         look: Looks around after each block.
+
+    Raises:
+        HarnessError: If the models cannot be loaded before the first block.
     """
-    shared = {agent.url for agent in candidate.agents} & {agent.url for agent in base.agents}
-    if not shared:
-        await _load_all(candidate, load)
-        await _load_all(base, load)
+    for plan in (candidate, base):
+        await loader.bring(plan.agents)
     blocks: list[Block] = []
     failures = 0
     for index in range(candidate.runs + 1):
-        pair = []
-        for plan in pair_order(candidate, base, index):
-            if shared:
-                await _load_all(plan, load)
-            pair.append(await measure_block(plan, index, coordinator, keep, look))
+        pair = [
+            await measure_block(plan, index, coordinator, keep, look, loader=loader)
+            for plan in pair_order(candidate, base, index)
+        ]
         blocks += pair
         failures = failures + 1 if any(failed(block) for block in pair) else 0
         hopeless = index == 0 and any(block.error for block in pair)
         if hopeless or failures >= GIVE_UP_AFTER or (index and stop(blocks)):
             break
     return tuple(blocks)
-
-
-async def _load_all(plan: ScenarioPlan, load: Callable[[AgentPlan], Awaitable[None]]) -> None:
-    for agent in plan.agents:
-        await load(agent)

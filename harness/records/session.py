@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from harness.records.calibration import Calibration
+from harness.records.resources import Resources
 from harness.records.stream import RequestRecord
 
 CONCURRENT = "concurrent"
 GIVE_UP_AFTER = 2
 """Failed blocks in a row after which a scenario is given up, and INVALID: something is broken, not slow."""
+FALLBACK = "fallback"
+"""The arm in which agents finish, one at a time, what they could not do together."""
 _SOLO = "solo:"
 Side = Literal["candidate", "base"]
 CANDIDATE: Final = "candidate"
@@ -105,15 +108,19 @@ class ModelMemory:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One arm of a block: an agent alone, or all of them together.
+    """One arm of a block: an agent alone, all of them together, or one of the arms that a study compares.
 
     Attributes:
-        arm: ``concurrent``, or ``solo:`` and the role.
+        arm: ``concurrent``, ``solo:`` and the role, or the name of a study's arm.
         started_ns: Just before the agents were started, ns.
         finished_ns: Just after the last of them ended, ns.
         agents: One AgentRun each, in the scenario's order.
         loop_lag: Lag of the measuring event loop meanwhile; None if nobody watched.
         host: How busy the CPUs were meanwhile; None if nobody watched.
+        background: Agents that only kept servers busy until the others had ended, one AgentRun each; their last
+            request was cut off.
+        memory: Where each server held its model right after the run; () if nobody asked.
+        resources: What servers and GPUs used meanwhile; None if nobody sampled it.
     """
 
     arm: str
@@ -122,6 +129,9 @@ class Run:
     agents: tuple[AgentRun, ...]
     loop_lag: LoopLag | None = None
     host: HostLoad | None = None
+    background: tuple[AgentRun, ...] = ()
+    memory: tuple[ModelMemory, ...] = ()
+    resources: Resources | None = None
 
     @property
     def wall_ns(self) -> int:
@@ -145,6 +155,7 @@ class Block:
             one block of each side with the same index.
         memory: Where each agent's server held its model after the block; () if nobody asked.
         gpu_strangers: Foreign processes that were seen on the GPUs after the block.
+        fallback: Why the rest of its work was done one agent at a time (in the arm ``fallback``), or None.
     """
 
     scenario: str
@@ -157,6 +168,7 @@ class Block:
     side: Side = CANDIDATE
     memory: tuple[ModelMemory, ...] = ()
     gpu_strangers: tuple[str, ...] = ()
+    fallback: str | None = None
 
     def run(self, arm: str) -> Run | None:
         """The run of an arm, or None if the block ended before it."""

@@ -12,7 +12,7 @@ from harness.report.text import aligned
 _TERMS = ("useful", "contention", "load", "orchestration", "imbalance")
 _SPLIT = {
     "contention": ("queue", "prefill", "decode", "unattributed"),
-    "orchestration": ("wait", "client", "join"),
+    "orchestration": ("stagger", "wait", "client", "join"),
     "imbalance": ("inherent", "induced"),
 }
 _WORDS = {
@@ -21,6 +21,7 @@ _WORDS = {
     "load": "loading models, together less alone",
     "orchestration": "outside the requests",
     "imbalance": "until the last agent ended",
+    "stagger": "starts staggered",
     "wait": "coordinator's wait",
 }
 
@@ -49,7 +50,9 @@ def _percent(share: float) -> str:
 
 def _meaning(term: str, loss: Loss) -> str:
     """What a term is, and what it is made of."""
-    parts = [f"{_WORDS.get(part, part)} {_percent(getattr(loss, f'{term}_{part}'))}" for part in _SPLIT.get(term, ())]
+    shares = {part: getattr(loss, f"{term}_{part}") for part in _SPLIT.get(term, ())}
+    asked_for = {part: share for part, share in shares.items() if share or part != "stagger"}
+    parts = [f"{_WORDS.get(part, part)} {_percent(share)}" for part, share in asked_for.items()]
     return _WORDS[term] + (f": {', '.join(parts)}" if parts else "")
 
 

@@ -53,7 +53,7 @@ class AgentSpec:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Agents that run together; agent ``i`` talks to server ``i``."""
+    """Agents that run together; agent ``i`` talks to server ``i``, modulo the servers' number."""
 
     name: str
     title: str
@@ -99,6 +99,14 @@ SCENARIOS: Mapping[str, Scenario] = {
         ),
     )
 }
+
+
+def with_agents(scenario: Scenario, count: int) -> Scenario:
+    """The scenario with so many agents: its own again and again, numbered from the second time on."""
+    own = scenario.agents
+    turns = [divmod(position, len(own)) for position in range(count)]
+    agents = (replace(own[i], role=own[i].role if turn == 0 else f"{own[i].role}-{turn + 1}") for turn, i in turns)
+    return replace(scenario, agents=tuple(agents))
 
 
 def with_overrides(scenario: Scenario, overrides: Mapping[str, RunnerOptions]) -> Scenario:

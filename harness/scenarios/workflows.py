@@ -93,4 +93,19 @@ async def insight(ask: Ask) -> None:
     await ask("recommend", f"Two agents run on these servers.\n{handed}\nWrite a long plan of what to change.")
 
 
+async def only_prefill(ask: Ask) -> None:
+    """Has one prompt read after the other until it is cut off; ask for one token each."""
+    while True:
+        await ask("prefill", "Read this.")
+
+
+async def only_decode(ask: Ask) -> None:
+    """Has one long text written after the other until it is cut off."""
+    while True:
+        await ask("decode", "Write.")
+
+
+ONLY_PREFILL, ONLY_DECODE = "only_prefill", "only_decode"
 WORKFLOWS: Mapping[str, Workflow] = {"data_collector": data_collector, "insight": insight}
+ENDLESS_WORKFLOWS: Mapping[str, Workflow] = {ONLY_PREFILL: only_prefill, ONLY_DECODE: only_decode}
+"""Those of agents in the background: they go on until they are cut off."""

@@ -18,6 +18,9 @@ from harness.records.errors import ModelError, ProtocolError, ServerError
 _T = TypeVar("_T")
 LOAD_S = 600.0
 _UNLOAD_S = 5.0
+_GONE_S = 60.0
+_POLL_S = 0.05
+_SHOW_S = 30.0
 _READ_S = 600.0
 _CONNECT_S = 5.0
 _PIECE = 1 << 20
@@ -34,6 +37,12 @@ class ListedModel(msgspec.Struct, frozen=True):
     size_vram: int = 0
     context_length: int = 0
     expires_at: str = ""
+
+
+class ShownModel(msgspec.Struct, frozen=True):
+    """What ``/api/show`` tells of a model; ``model_info`` are the metadata of its file, lists often left out (None)."""
+
+    model_info: dict[str, object] = {}
 
 
 class _Models(msgspec.Struct):
@@ -98,6 +107,18 @@ class OllamaApi:
         """The loaded model by name, or None."""
         return _named(await self.loaded(), model)
 
+    async def show(self, model: str) -> ShownModel:
+        """What the server knows of a model that it has.
+
+        Raises:
+            ModelError: If it has no such model.
+            ProtocolError: If what it answers is not what Ollama does.
+        """
+        response = await self._send("POST", "/api/show", json={"model": model}, timeout=_SHOW_S)
+        if not response.is_success:
+            raise ModelError(f"{self.url}: {model} could not be shown: {_reason(response)}")
+        return self._decoded("/api/show", response, ShownModel)
+
     async def load(
         self, model: str, options: Mapping[str, float], *, keep_alive: int = -1, deadline_s: float = LOAD_S
     ) -> None:
@@ -116,6 +137,20 @@ class OllamaApi:
             ModelError: If the server refuses, or does not answer within 5 s.
         """
         await self._post_model(unload_body(model), f"{model} could not be unloaded", _UNLOAD_S)
+
+    async def unload_wholly(self, model: str, deadline_s: float = _GONE_S) -> None:
+        """Asks the server to let a model go, and waits until it has.
+
+        Raises:
+            ModelError: If the server refuses, or still holds it after ``deadline_s``.
+        """
+        await self.unload(model)
+        try:
+            async with asyncio.timeout(deadline_s):
+                while await self.find_loaded(model) is not None:  # noqa: ASYNC110 - it is another process
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError as error:
+            raise ModelError(f"{self.url}: {model} was to be unloaded, and is loaded after {deadline_s:g} s") from error
 
     async def pull(self, model: str, progress: Callable[[str], None]) -> None:
         """Pulls a model; ``progress`` gets a line whenever the status changes by a per cent or more.
@@ -149,7 +184,9 @@ class OllamaApi:
             pass
 
     async def _get(self, path: str, shape: type[_T], timeout_s: float = 30.0) -> _T:
-        response = await self._send("GET", path, timeout=timeout_s)
+        return self._decoded(path, await self._send("GET", path, timeout=timeout_s), shape)
+
+    def _decoded(self, path: str, response: httpx.Response, shape: type[_T]) -> _T:
         try:
             response.raise_for_status()
             return msgspec.json.decode(response.content, type=shape)

@@ -39,6 +39,7 @@ class Server:
         api: Its administration API.
         process: Its process if it is ours, else None.
         cpus: CPUs it is pinned to, or None.
+        parallel: Requests that it works on at once, if it is the one that the agents share in parallel; else None.
     """
 
     url: str
@@ -46,6 +47,7 @@ class Server:
     api: OllamaApi
     process: ServerProcess | None = None
     cpus: tuple[int, ...] | None = None
+    parallel: int | None = None
 
     def ensure_alive(self) -> None:
         """Raises a ServerError with the last log lines if it is ours and has ended."""
@@ -75,7 +77,7 @@ def port_taken(port: int) -> bool:
 
 def _ports(selection: Selection) -> tuple[int, ...]:
     ports = []
-    for port in selection.ports or (0, 0):
+    for port in selection.ports or (0,) * selection.count:
         taken = port == 0 or port_taken(port)
         if taken and port and not selection.free_ports:
             raise PortInUseError(
@@ -87,11 +89,11 @@ def _ports(selection: Selection) -> tuple[int, ...]:
     return tuple(ports)
 
 
-def _ollama_environment(port: int, model: str) -> dict[str, str]:
+def _ollama_environment(port: int, model: str, parallel: int) -> dict[str, str]:
     environment = {
         **os.environ,
         "OLLAMA_HOST": f"{LOOPBACK}:{port}",
-        "OLLAMA_NUM_PARALLEL": "1",
+        "OLLAMA_NUM_PARALLEL": str(parallel),
         "OLLAMA_MAX_LOADED_MODELS": "1",
         "OLLAMA_KEEP_ALIVE": "-1",
         "OLLAMA_NOPRUNE": "1",
@@ -102,16 +104,17 @@ def _ollama_environment(port: int, model: str) -> dict[str, str]:
     return environment
 
 
-def _process_spec(selection: Selection, position: int, port: int, logs: Path) -> ProcessSpec:
+def _process_spec(
+    selection: Selection, position: int, port: int, logs: Path, parallel: int | None = None
+) -> ProcessSpec:
     url = f"http://{LOOPBACK}:{port}"
     log = logs / f"server-{position + 1}.log"
-    cpus = selection.pins[position] if selection.pins else None
+    cpus = selection.pins[position] if selection.pins and parallel is None else None
     if selection.kind == "ollama":
-        serve = (str(selection.program), "serve")
-        environment = _ollama_environment(port, selection.model)
-        return ProcessSpec(f"ollama serve on {url}", url, serve, environment, log, cpus)
-    serve_embedded = (sys.executable, "-m", "harness", "serve", "--port", str(port), "--with-parent")
-    return ProcessSpec(f"embedded server on {url}", url, serve_embedded, dict(os.environ), log, cpus)
+        environment = _ollama_environment(port, selection.model, parallel or 1)
+        return ProcessSpec(f"ollama serve on {url}", url, (str(selection.program), "serve"), environment, log, cpus)
+    serve = (sys.executable, "-m", "harness", "serve", "--port", str(port), "--parallel", str(parallel or 1))
+    return ProcessSpec(f"embedded server on {url}", url, (*serve, "--with-parent"), dict(os.environ), log, cpus)
 
 
 async def wait_ready(api: OllamaApi, process: ServerProcess, deadline_s: float = READY_S) -> None:
@@ -156,6 +159,8 @@ async def open_servers(
     async with contextlib.AsyncExitStack() as stack:
         if selection.kind == "connect":
             servers = [await _connect(url, stack) for url in selection.urls]
+            if selection.parallel_url is not None:
+                servers.append(await _connect(selection.parallel_url, stack, selection.parallel))
         else:
             if is_embedded_model(selection.model):
                 await asyncio.to_thread(ensure_model, default_cache_dir())
@@ -164,14 +169,17 @@ async def open_servers(
                 await _start(selection, position, port, logs, registry, stack)
                 for position, port in enumerate(_ports(selection))
             ]
+            if selection.parallel is not None:
+                more = await _start(selection, selection.count, free_port(), logs, registry, stack, selection.parallel)
+                servers.append(more)
         yield tuple(servers)
 
 
-async def _connect(url: str, stack: contextlib.AsyncExitStack) -> Server:
+async def _connect(url: str, stack: contextlib.AsyncExitStack, parallel: int | None = None) -> Server:
     api = OllamaApi(url)
     stack.push_async_callback(api.close)
     await api.version()
-    return Server(url, "connect", api)
+    return Server(url, "connect", api, parallel=parallel)
 
 
 async def _start(
@@ -181,11 +189,12 @@ async def _start(
     logs: Path,
     registry: Registry,
     stack: contextlib.AsyncExitStack,
+    parallel: int | None = None,
 ) -> Server:
-    spec = _process_spec(selection, position, port, logs)
+    spec = _process_spec(selection, position, port, logs, parallel)
     process = ServerProcess.start(spec, registry)
     stack.callback(process.stop)
     api = OllamaApi(spec.url)
     stack.push_async_callback(api.close)
     await wait_ready(api, process)
-    return Server(spec.url, selection.kind, api, process, spec.cpus)
+    return Server(spec.url, selection.kind, api, process, spec.cpus, parallel)

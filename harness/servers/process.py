@@ -104,6 +104,8 @@ class ServerProcess:
     def stop(self) -> None:
         """Ends its process group and nothing else: asks, waits, then kills. Safe to call twice."""
         end_group(self._entry.group, self._entry.token, GRACE_S)
+        if self._process.poll() is None:  # it was only just started, and does not carry its mark yet
+            self._process.kill()
         self._process.wait(GRACE_S)
         self._registry.remove(self._entry)
 

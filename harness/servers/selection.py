@@ -37,6 +37,9 @@ class Selection:
         model: The model to measure.
         pull: A missing model may be pulled.
         pins: CPUs by server, or ().
+        count: Servers that the agents are dealt out to.
+        parallel: Requests that one more server works on at once (``OLLAMA_NUM_PARALLEL``); None starts none.
+        parallel_url: That server if it is one to connect to.
     """
 
     kind: str
@@ -48,6 +51,9 @@ class Selection:
     free_ports: bool = False
     pull: bool = False
     pins: tuple[tuple[int, ...], ...] = ()
+    count: int = 2
+    parallel: int | None = None
+    parallel_url: str | None = None
 
 
 def checked_url(text: str, option: str) -> str:
@@ -70,23 +76,35 @@ def checked_url(text: str, option: str) -> str:
     return url
 
 
-def parse_ports(text: str) -> tuple[int, ...]:
-    """Reads ``11434,11435``.
+def default_ports(count: int) -> tuple[int, ...]:
+    """Ollama's usual port, and those after it."""
+    return tuple(range(DEFAULT_PORTS[0], DEFAULT_PORTS[0] + count))
+
+
+def parse_ports(text: str, count: int) -> tuple[int, ...]:
+    """Reads ``11434,11435``, a port for each of ``count`` servers.
 
     Raises:
-        ConfigurationError: If it is not two or more different port numbers.
+        ConfigurationError: If it is not so many different port numbers.
     """
     try:
         ports = tuple(int(part) for part in text.split(","))
     except ValueError:
         ports = ()
-    if len(ports) < len(DEFAULT_PORTS) or len(set(ports)) < len(ports) or not all(0 < p <= _MAX_PORT for p in ports):
-        raise ConfigurationError(f"--ports {text!r}: write two different port numbers, for example 11434,11435")
+    if len(ports) != count or len(set(ports)) < count or not all(0 < p <= _MAX_PORT for p in ports):
+        example = ",".join(map(str, default_ports(count)))
+        raise ConfigurationError(
+            f"--ports {text!r}: write {_many(count)} different port numbers, for example {example}"
+        )
     return ports
 
 
-def parse_pins(text: str, usable: frozenset[int]) -> tuple[tuple[int, ...], ...]:
-    """Reads ``0,1`` (a CPU a server) or ``0-3,4-7`` (a range a server).
+def _many(count: int) -> str:
+    return "two" if count == len(DEFAULT_PORTS) else str(count)
+
+
+def parse_pins(text: str, usable: frozenset[int], count: int) -> tuple[tuple[int, ...], ...]:
+    """Reads ``0,1`` (a CPU a server) or ``0-3,4-7`` (a range a server), for ``count`` servers.
 
     Raises:
         ConfigurationError: If it is neither, or names a CPU that this process may not use.
@@ -107,9 +125,10 @@ def parse_pins(text: str, usable: frozenset[int]) -> tuple[tuple[int, ...], ...]
             have = ",".join(map(str, sorted(usable)))
             raise ConfigurationError(f"--pin {text!r}: this process may only use the CPUs {have}")
         pins.append(cpus)
-    if len(pins) != len(DEFAULT_PORTS):
+    if len(pins) != count:
         raise ConfigurationError(
-            f"--pin {text!r}: name a CPU (or a range) for each of the two servers, for example 0,1"
+            f"--pin {text!r}: name a CPU (or a range) for each of the {_many(count)} servers, for example "
+            f"{','.join(str(i % 2) for i in range(count))}"
         )
     return tuple(pins)
 
@@ -120,15 +139,17 @@ def select(
     urls: tuple[str | None, ...],
     program: str | None,
     model: str | None,
+    count: int = len(DEFAULT_PORTS),
     which: Callable[[str], str | None] = shutil.which,
 ) -> Selection:
     """Chooses in this order: URLs given, an ``ollama`` program, the embedded engine; ``server`` forces a kind.
 
     Args:
         server: One of ``KINDS``, or None.
-        urls: The agents' URLs as given, None where not.
+        urls: The servers' URLs as given, None where not; with any given they are the servers, whatever ``count``.
         program: Path of ``ollama`` as given, or None.
         model: Model as given, or None for the kind's default.
+        count: Servers to start.
         which: Finds a program on PATH.
 
     Raises:
@@ -142,9 +163,9 @@ def select(
     if given and len(given) != len(urls):
         raise ConfigurationError("give both --collector-ollama-url and --insight-ollama-url, or neither")
     if given or server == "connect":
-        found = given or tuple(f"http://127.0.0.1:{port}" for port in DEFAULT_PORTS)
+        found = given or tuple(f"http://127.0.0.1:{port}" for port in default_ports(count))
         reason = "URLs given" if given else "--server connect, Ollama's usual ports"
-        return Selection("connect", reason, model or DEFAULT_MODEL, urls=found)
+        return Selection("connect", reason, model or DEFAULT_MODEL, urls=found, count=len(found))
     path = which(program or "ollama")
     if program and path is None:
         raise ConfigurationError(f"--ollama-bin {program!r} is not a program that can be run")
@@ -155,11 +176,13 @@ def select(
         )
     if path and server != "embedded":
         reason = "--server ollama" if server else "--ollama-bin given" if program else "`ollama` is on PATH"
-        return Selection("ollama", reason, model or DEFAULT_MODEL, program=path, ports=DEFAULT_PORTS)
+        return Selection(
+            "ollama", reason, model or DEFAULT_MODEL, program=path, ports=default_ports(count), count=count
+        )
     reason = "--server embedded" if server else "no URLs given, no `ollama` on PATH"
     if model and not is_embedded_model(model):
         raise ConfigurationError(
             f"--model {model}: the embedded engine ({reason}) only has the model `{EMBEDDED_MODEL}`; "
             "install Ollama or give the servers' URLs to measure another one"
         )
-    return Selection("embedded", reason, EMBEDDED_MODEL)
+    return Selection("embedded", reason, EMBEDDED_MODEL, count=count)

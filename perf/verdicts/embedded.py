@@ -7,7 +7,16 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from harness.judge import judge_scenario
-from harness.measure import AgentPlan, Coordinator, ScenarioPlan, anchor, measure_pairs, measuring_client, nonces
+from harness.measure import (
+    AgentPlan,
+    Coordinator,
+    Loader,
+    ScenarioPlan,
+    anchor,
+    measure_pairs,
+    measuring_client,
+    nonces,
+)
 from harness.records import Block
 from harness.records.session import BASE, CANDIDATE, Side
 from harness.servers.fleet import Server, open_servers
@@ -60,9 +69,9 @@ async def _record(job: Job, folder: Path, num_predict: int, fewest_pairs: int, s
             for side in _SIDES
         ]
         clients = {url: await stack.enter_async_context(measuring_client(url)) for url in servers}
-        coordinator = Coordinator(clients, ONE_CALL, len(ROLES), nonces())
+        coordinator = Coordinator(clients, ONE_CALL, nonces())
         environment = read_environment(anchor(), usable_cores())
         with open_journal(folder, job, environment, EMBEDDED_MODEL, *infos) as journal:
             await measure_pairs(
-                plans[CANDIDATE], plans[BASE], coordinator, load=load, keep=journal.append, stop=decided
+                plans[CANDIDATE], plans[BASE], coordinator, loader=Loader(load, load), keep=journal.append, stop=decided
             )

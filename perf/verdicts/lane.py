@@ -20,6 +20,7 @@ import msgspec
 from harness.measure import (
     AgentPlan,
     Coordinator,
+    Loader,
     ScenarioPlan,
     anchor,
     measure_pairs,
@@ -51,7 +52,7 @@ async def record_lane(jobs: Sequence[Job], folder: Path) -> None:
         async with AsyncExitStack() as stack:
             urls = (*base.urls, *candidate.urls)
             clients = {url: await stack.enter_async_context(measuring_client(url)) for url in urls}
-            coordinator = Coordinator(clients, ONE_CALL, len(base.urls), nonces())
+            coordinator = Coordinator(clients, ONE_CALL, nonces())
             for done, job in enumerate(jobs, 1):
                 await _record(job, folder, environment, base, candidate, coordinator)
                 if done % _TELL_EVERY == 0 or done == len(jobs):
@@ -78,7 +79,7 @@ async def _record(
             journal.append(block)
             gc.freeze()  # the collection before the next block looks through what is new, a tenth of the time
 
-        await measure_pairs(plans[CANDIDATE], plans[BASE], coordinator, load=_loaded, keep=keep)
+        await measure_pairs(plans[CANDIDATE], plans[BASE], coordinator, loader=Loader(_loaded, _loaded), keep=keep)
     gc.unfreeze()
     gc.collect()
 

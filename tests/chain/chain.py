@@ -10,6 +10,7 @@ from harness.judge import ScenarioSummary, judge_scenario
 from harness.measure import (
     AgentPlan,
     Coordinator,
+    Loader,
     ScenarioPlan,
     measure_block,
     measure_scenario,
@@ -83,7 +84,9 @@ class Chain:
     async def scenario(self) -> tuple[Block, ...]:
         """A warm-up block and all others, with the models loaded before."""
         kept: list[Block] = []
-        blocks = await within(measure_scenario(self.plan, self.coordinator, load=_load, keep=kept.append), GENEROUS_S)
+        blocks = await within(
+            measure_scenario(self.plan, self.coordinator, loader=Loader(_load, _load), keep=kept.append), GENEROUS_S
+        )
         assert tuple(kept) == blocks
         return blocks
 
@@ -101,7 +104,7 @@ async def chain_of(plan: ScenarioPlan) -> AsyncIterator[Chain]:
     """A chain that is closed at the end."""
     async with AsyncExitStack() as stack:
         clients = {agent.url: await stack.enter_async_context(measuring_client(agent.url)) for agent in plan.agents}
-        yield Chain(plan, Coordinator(clients, {"one": _one_request}, plan.max_concurrent, nonces()))
+        yield Chain(plan, Coordinator(clients, {"one": _one_request}, nonces()))
 
 
 def judged(blocks: Iterable[Block]) -> ScenarioSummary:

@@ -58,7 +58,7 @@ async def judged(server: TruthServer, agents: int, blocks: int) -> ScenarioSumma
     kept: list[Block] = []
     async with AsyncExitStack() as stack:
         clients = {url: await stack.enter_async_context(measuring_client(url)) for url in server.urls}
-        coordinator = Coordinator(clients, {"one call": _one_call}, agents, nonces())
+        coordinator = Coordinator(clients, {"one call": _one_call}, nonces())
         for index in range(1, blocks + 1):
             await measure_block(plan, index, coordinator, kept.append)
     return judge_scenario("known", kept, Terms(GATE, stopping=Stopping(blocks, fixed=True)))

@@ -15,7 +15,15 @@ from typing import TypeVar
 
 import httpx
 
-from harness.measure import AgentPlan, Coordinator, MeasuringTransport, measuring_client, measuring_loops, nonces
+from harness.measure import (
+    AgentPlan,
+    Coordinator,
+    MeasuringTransport,
+    measuring_client,
+    measuring_loops,
+    nonces,
+    solo_arms,
+)
 from harness.records import AgentRun, Block, RequestRecord, Run
 from harness.records.session import CONCURRENT, solo_arm
 from harness.scenarios import Ask
@@ -121,14 +129,15 @@ class Bench:
         runner.get_loop().set_exception_handler(lambda _loop, context: self.faults.append(context))
         self._wire = wire
         self._runner = runner
-        self._coordinator = Coordinator({url: client}, {"one": _one_request}, 1, nonces())
+        self._coordinator = Coordinator({url: client}, {"one": _one_request}, nonces())
         self._journal = journal
         self._kept: list[Block] = []
 
     def ask(self, answer: Answer = GOOD) -> Run:
         """One agent's run whose only request gets this answer."""
         runs: list[Run] = []
-        self.run(lambda: self._coordinator.run(solo_arm(ROLE), [AgentPlan(ROLE, "one", self.url, "m")], runs), answer)
+        (arm,) = solo_arms((AgentPlan(ROLE, "one", self.url, "m"),))
+        self.run(lambda: self._coordinator.run(arm, runs), answer)
         return runs[0]
 
     def run(self, act: Callable[[], Awaitable[T]], answer: Answer) -> T:

@@ -122,6 +122,23 @@ def test_one_slot_of_the_coordinator_is_a_wait_and_not_contention() -> None:
     }
 
 
+def test_a_start_that_was_staggered_is_neither_a_wait_nor_the_clients_work() -> None:
+    """The second starts 500 ms later, as asked: a part of its own, beside the first one's waiting for its end."""
+    block = build_block()
+    concurrent = block.runs[-1]
+    late = build_agent_run("B", 1000, wait_ms=500)
+    late = replace(late, queued_ns=late.admitted_ns)
+    run = build_run(CONCURRENT, [concurrent.agents[0], late])
+    loss = block_loss(replace(block, runs=(*block.runs[:-1], run)))
+    assert shown(loss) == {
+        "useful": pytest.approx(2 / 3),
+        "orchestration": pytest.approx(1 / 6),
+        "orchestration_stagger": pytest.approx(1 / 6),
+        "imbalance": pytest.approx(1 / 6),
+        "imbalance_induced": pytest.approx(1 / 6),
+    }
+
+
 def test_work_of_the_client_is_counted_against_the_work_alone() -> None:
     """Outside requests 100 ms alone and 250 ms together, asked to sent among it: 150 ms are lost."""
     alone = [build_request(sent_ms=100, duration_ms=900)]

@@ -12,15 +12,26 @@ import httpx
 import pytest
 
 from harness.judge import invalid_reasons
-from harness.measure import AgentPlan, Coordinator, ScenarioPlan, Stop, failed, measure_block, measure_scenario
+from harness.measure import (
+    AgentPlan,
+    ArmPlan,
+    Coordinator,
+    Loader,
+    ScenarioPlan,
+    Stop,
+    failed,
+    measure_block,
+    measure_scenario,
+    measuring_client,
+)
 from harness.measure.blocks import Look
 from harness.measure.host import Surroundings
 from harness.records import Block, ModelMemory
 from harness.records.errors import ServerError
 from harness.records.session import BASE
 from harness.scenarios import Ask
-from harness.testing import build_block
-from tests.measure.servers import URL, FakeServer, Generate, answer, good, within
+from harness.testing import build_block, stream_lines
+from tests.measure.servers import HEAD, URL, FakeServer, Generate, SocketServer, answer, good, http_chunk, within
 
 GENEROUS_S = 60.0
 
@@ -37,7 +48,7 @@ def _plan(deadline_s: float = GENEROUS_S, runs: int = 3) -> ScenarioPlan:
 @asynccontextmanager
 async def _coordinator(server: FakeServer) -> AsyncIterator[Coordinator]:
     async with server.client() as client:
-        yield Coordinator({URL: client}, {"w": _workflow}, 2, lambda: "12345678")
+        yield Coordinator({URL: client}, {"w": _workflow}, lambda: "12345678")
 
 
 async def _never(_request: httpx.Request) -> httpx.Response:
@@ -283,17 +294,19 @@ async def _scenario(generate: Generate, *, runs: int = 3, stop: Stop | None = No
     never: Stop = lambda _blocks: False  # noqa: E731 - the default of the tested function
     async with _coordinator(FakeServer(generate)) as coordinator:
         await within(
-            measure_scenario(_plan(runs=runs), coordinator, load=seen.load, keep=seen.keep, stop=stop or never)
+            measure_scenario(
+                _plan(runs=runs), coordinator, loader=Loader(seen.load, seen.load), keep=seen.keep, stop=stop or never
+            )
         )
     return seen.events
 
 
-LOADS = ["load A", "load B"]
+LOADS = ["load A"]  # both agents use the same model on one server
 
 
 @pytest.mark.asyncio
 async def test_a_scenario_loads_then_warms_up_then_measures() -> None:
-    """One load for each agent, one warm-up block, then as many as asked for."""
+    """One load for each server, one warm-up block, then as many as asked for."""
     assert await _scenario(good) == [*LOADS, "block 0", "block 1", "block 2", "block 3"]
 
 
@@ -306,7 +319,11 @@ async def test_a_scenario_looks_around_after_every_block() -> None:
         return SEEN
 
     async with _coordinator(FakeServer()) as coordinator:
-        await within(measure_scenario(_plan(), coordinator, load=Scenario().load, keep=kept.append, look=look))
+        await within(
+            measure_scenario(
+                _plan(), coordinator, loader=Loader(Scenario().load, Scenario().load), keep=kept.append, look=look
+            )
+        )
     assert [block.memory for block in kept] == [SEEN.memory] * 4
 
 
@@ -321,7 +338,9 @@ async def test_a_warm_up_that_could_not_be_run_ends_the_scenario_at_once() -> No
     """No server, or one too slow for the deadline: a second try would cost as much and show as little."""
     seen, gone = Scenario(), FakeServer(version=httpx.ConnectError("refused"))
     async with _coordinator(gone) as coordinator:
-        blocks = await within(measure_scenario(_plan(), coordinator, load=seen.load, keep=seen.keep))
+        blocks = await within(
+            measure_scenario(_plan(), coordinator, loader=Loader(seen.load, seen.load), keep=seen.keep)
+        )
     assert seen.events == [*LOADS, "block 0"]
     assert [block.index for block in blocks] == [0]
 
@@ -370,5 +389,111 @@ async def test_a_model_that_does_not_load_ends_the_scenario_before_any_block() -
     keep: Callable[[Block], None] = kept.append
     async with _coordinator(FakeServer()) as coordinator:
         with pytest.raises(LookupError):
-            await measure_scenario(_plan(), coordinator, load=load, keep=keep)
+            await measure_scenario(_plan(), coordinator, loader=Loader(load, load), keep=keep)
     assert kept == []
+
+
+def _study(*arms: ArmPlan) -> ScenarioPlan:
+    plan = _plan()
+    return replace(plan, name="study", compared=arms)
+
+
+@pytest.mark.asyncio
+async def test_as_many_connections_are_open_before_an_arm_as_it_has_agents_on_a_server() -> None:
+    """Four agents on one server: none of their requests opens one, and so none pays for it."""
+    roles = [f"A{i}" for i in range(4)]
+    async with SocketServer(HEAD, *map(http_chunk, stream_lines()), http_chunk(b"")) as server:
+        agents = tuple(AgentPlan(role, "w", server.url, "m") for role in roles)
+        plan = replace(_plan(), agents=agents, max_concurrent=4)
+        async with measuring_client(server.url) as client:
+            coordinator = Coordinator({server.url: client}, {"w": _workflow}, lambda: "12345678")
+            block = await within(measure_block(plan, 1, coordinator, lambda _block: None))
+        assert server.connections == 4
+    requests = [request for run in block.runs for agent in run.agents for request in agent.requests]
+    assert len(requests) == 8
+    assert not any(request.connected for request in requests)
+
+
+@pytest.mark.asyncio
+async def test_a_study_looks_around_after_each_arm_and_keeps_what_it_saw_there() -> None:
+    """Arms have memory of their own; strangers on the GPU are the block's."""
+    agents = _plan().agents
+    study = _study(ArmPlan("one", agents[:1], 1), ArmPlan("both", agents, 2))
+    looked: list[list[str]] = []
+
+    async def look(asked: Sequence[AgentPlan]) -> Surroundings:
+        looked.append([agent.role for agent in asked])
+        return Surroundings((ModelMemory(URL, "m", len(looked), 0),), ("stranger",))
+
+    block = await _block(FakeServer(), study, look=look)
+    assert set(block.order) == {"one", "both"}
+    assert {run.arm: run.memory[0].size for run in block.runs} == {arm: i for i, arm in enumerate(block.order, 1)}
+    assert looked == [["A"] if arm == "one" else ["A", "B"] for arm in block.order]
+    assert (block.memory, block.gpu_strangers) == ((), ("stranger",))
+
+
+@pytest.mark.asyncio
+async def test_models_are_brought_where_an_arm_needs_them_outside_of_the_deadline() -> None:
+    """A load may take longer than the block; it is none of its time, and the server is warm before the arm."""
+    loop = asyncio.get_running_loop()
+    happened: list[str] = []
+
+    async def load(agent: AgentPlan) -> None:
+        happened.append(f"load {agent.role}")
+        past = loop.time() + 5.0
+        loop.time = lambda: past  # type: ignore[method-assign]
+        await asyncio.sleep(0)
+
+    async def generate(request: httpx.Request) -> httpx.Response:
+        happened.append("settle" if b'"num_predict":1' in request.content else "ask")
+        return answer()
+
+    kept: list[Block] = []
+    plan = replace(_study(ArmPlan("one", _plan().agents[:1], 1)), deadline_s=2.0)
+    async with _coordinator(FakeServer(generate)) as coordinator:
+        loader = Loader(load, load)
+        await within(measure_block(plan, 1, coordinator, kept.append, loader=loader))
+    assert kept[0].error is None
+    assert happened == ["load A", "settle", "ask"]
+
+
+@pytest.mark.asyncio
+async def test_a_model_that_cannot_be_loaded_for_an_arm_costs_the_block() -> None:
+    """Its reason is the block's; nothing is raised, so that what was measured before stays."""
+
+    async def load(_agent: AgentPlan) -> None:
+        raise ServerError("no room\nand a log")
+
+    kept: list[Block] = []
+    async with _coordinator(FakeServer()) as coordinator:
+        await within(measure_block(_plan(), 1, coordinator, kept.append, loader=Loader(load, load)))
+    assert (kept[0].error, kept[0].runs) == ("no room", ())
+
+
+@pytest.mark.asyncio
+async def test_what_was_cut_off_in_the_background_is_over_before_the_next_arm() -> None:
+    """A server may go on with it for a while: it is asked for a token, and waited for."""
+    happened: list[str] = []
+    started = asyncio.Event()
+
+    async def generate(request: httpx.Request) -> httpx.Response:
+        if b'"num_predict":1' in request.content:
+            happened.append("settle")
+        elif b"beside" in request.content:
+            happened.append("beside")
+            started.set()
+            await asyncio.Event().wait()
+        else:
+            await started.wait()
+            happened.append("ask")
+        return answer()
+
+    agents = _plan().agents
+    beside = AgentPlan("B", "w", URL, "beside")
+    kept: list[Block] = []
+    async with _coordinator(FakeServer(generate)) as coordinator:
+        plan = _study(ArmPlan("decode:A", agents[:1], 1, background=(beside,)))
+        await within(measure_block(plan, 1, coordinator, kept.append))
+    assert happened == ["beside", "ask", "settle"]
+    (run,) = kept[0].runs
+    assert [agent.error for agent in run.background] == ["cancelled"]

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from harness.judge import metrics
-from harness.measure import AgentPlan, Clock, Coordinator, RequestSettings, bind, monotonic_ns
+from harness.measure import AgentPlan, ArmPlan, Clock, Coordinator, RequestSettings, bind, monotonic_ns
 from harness.measure.host import SHORTEST_S, HostSpan, HostWatch
 from harness.records import HostLoad, Run
 from harness.records.session import CONCURRENT, solo_arm
@@ -44,9 +44,9 @@ async def _run(
     sink: list[Run] = []
     async with server.client() as client:
         coordinator = Coordinator(
-            {URL: client}, {"one_call": one_call, **(workflows or {})}, slots, lambda: next(drawn), clock, host
+            {URL: client}, {"one_call": one_call, **(workflows or {})}, lambda: next(drawn), clock, host
         )
-        await within(coordinator.run(CONCURRENT, agents, sink))
+        await within(coordinator.run(ArmPlan(CONCURRENT, agents, slots), sink))
     (run,) = sink
     return run
 
@@ -200,8 +200,8 @@ async def test_a_cancelled_run_is_kept_with_what_there_was() -> None:
 
     sink: list[Run] = []
     async with FakeServer(generate).client() as client:
-        coordinator = Coordinator({URL: client}, {"one_call": one_call}, 1, lambda: "1", FakeClock(step_ns=1))
-        task = asyncio.create_task(coordinator.run(solo_arm("A"), AGENTS, sink))
+        coordinator = Coordinator({URL: client}, {"one_call": one_call}, lambda: "1", FakeClock(step_ns=1))
+        task = asyncio.create_task(coordinator.run(ArmPlan(solo_arm("A"), AGENTS, 1), sink))
         await within(reached.wait())
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -268,3 +268,109 @@ async def test_a_stranger_that_is_busy_for_as_long_as_the_run_stands_in_its_reco
 async def test_an_unwatched_run_says_nothing_of_the_host() -> None:
     """None, and not a machine that stands idle."""
     assert (await _run(FakeServer())).host is None
+
+
+@pytest.mark.asyncio
+async def test_a_staggered_start_is_asked_for_later_and_is_no_wait_for_a_slot() -> None:
+    """The second agent asks to be let in when its delay is over: not before, and it is no wait for a slot."""
+    sink: list[Run] = []
+    async with FakeServer().client() as client:
+        coordinator = Coordinator({URL: client}, {"one_call": one_call}, lambda: "1")
+        await within(coordinator.run(ArmPlan(CONCURRENT, AGENTS, 2, stagger_s=0.05), sink))
+    (run,) = sink
+    first, second = run.agents
+    assert first.queued_ns == run.started_ns
+    assert second.queued_ns - run.started_ns >= 50_000_000 - 1_000_000  # a timer of the loop may be 1 ms early
+    assert second.wait_ns < 50_000_000
+    assert run.finished_ns >= second.finished_ns
+
+
+async def forever(ask: Ask) -> None:
+    """Asks until it is cut off."""
+    while True:
+        await ask("again", "hello")
+
+
+@pytest.mark.asyncio
+async def test_agents_in_the_background_work_until_the_others_have_ended() -> None:
+    """They are cut off in mid-request, stand apart in the record, and their slots are nobody else's."""
+    busy, hung = asyncio.Event(), asyncio.Event()
+    asked = 0
+
+    async def generate(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        if b"beside" not in request.content:
+            await busy.wait()  # the agent's own request is answered when the other has asked three times
+            return answer()
+        asked += 1
+        if asked == 3:
+            busy.set()
+            await hung.wait()
+        return answer()
+
+    sink: list[Run] = []
+    plan = ArmPlan("decode:A", AGENTS[:1], 1, background=(AgentPlan("B", "forever", URL, "beside"),))
+    async with FakeServer(generate).client() as client:
+        coordinator = Coordinator({URL: client}, {"one_call": one_call, "forever": forever}, lambda: "1")
+        await within(coordinator.run(plan, sink))
+    (run,) = sink
+    assert [(agent.role, agent.error) for agent in run.agents] == [("A", None)]
+    (beside,) = run.background
+    assert (beside.role, beside.error) == ("B", "cancelled")
+    assert [request.error is None for request in beside.requests] == [True, True, False]
+    assert run.finished_ns <= beside.finished_ns
+
+
+@pytest.mark.asyncio
+async def test_a_cancelled_run_cuts_its_background_off_too() -> None:
+    """No task is left behind, and the record has both."""
+    both = asyncio.Barrier(3)
+
+    async def generate(_request: httpx.Request) -> httpx.Response:
+        await both.wait()
+        await asyncio.Event().wait()
+        return answer()
+
+    sink: list[Run] = []
+    plan = ArmPlan("decode:A", AGENTS[:1], 1, background=(AgentPlan("B", "forever", URL, "m"),))
+    async with FakeServer(generate).client() as client:
+        coordinator = Coordinator({URL: client}, {"one_call": one_call, "forever": forever}, lambda: "1")
+        task = asyncio.create_task(coordinator.run(plan, sink))
+        await within(both.wait())
+        before = asyncio.all_tasks()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await within(task)
+    assert not [each for each in before if not each.done() and each is not asyncio.current_task()]
+    (run,) = sink
+    assert {agent.error for agent in (*run.agents, *run.background)} == {"cancelled"}
+
+
+@pytest.mark.asyncio
+async def test_a_padded_agent_has_a_longer_prompt_behind_the_same_nonce() -> None:
+    """The nonce stays at the very start, so that no prompt cache answers for the padding."""
+    prompts: list[str] = []
+
+    async def generate(request: httpx.Request) -> httpx.Response:
+        prompts.append(json.loads(request.content)["prompt"])
+        return answer()
+
+    await _run(FakeServer(generate), agents=(AgentPlan("A", "one_call", URL, "m", padding=3),))
+    assert prompts == ["00000000 data data data hello"]
+
+
+@pytest.mark.asyncio
+async def test_settling_asks_for_one_token_with_the_agents_own_options() -> None:
+    """Another runner option would have the server load the model again; a server that fails is told by others."""
+    bodies: list[dict[str, Any]] = []
+
+    async def generate(request: httpx.Request) -> httpx.Response:
+        bodies.append(json.loads(request.content))
+        return answer(b"", status=500)
+
+    async with FakeServer(generate).client() as client:
+        coordinator = Coordinator({URL: client}, {}, lambda: "12345678")
+        await within(coordinator.settle(AgentPlan("A", "w", URL, "m", {"num_ctx": 512, "num_predict": 64})))
+    (body,) = bodies
+    assert body["options"] == {"num_ctx": 512, "num_predict": 1}
+    assert body["model"] == "m"

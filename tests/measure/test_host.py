@@ -265,7 +265,7 @@ async def _bench(server: TruthServer, memory_gib: float = 2.0) -> AsyncIterator[
             server,
             servers,
             Lookout(servers, watch),
-            Coordinator(clients, {"ask": _ask}, 2, nonces(), host=watch),
+            Coordinator(clients, {"ask": _ask}, nonces(), host=watch),
             ScenarioPlan("pair", agents, runs=2, seed=1, max_concurrent=2, deadline_s=60.0),
         )
 

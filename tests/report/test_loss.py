@@ -19,6 +19,7 @@ LOSS = Loss(
     contention_prefill=0.012,
     contention_decode=0.034,
     contention_unattributed=0.003,
+    orchestration_stagger=0.0,
     orchestration_wait=0.001,
     orchestration_client=-0.001,
     orchestration_join=0.004,
@@ -41,7 +42,7 @@ def test_a_program_reads_five_shares_and_what_they_are_made_of() -> None:
     }
     assert read["split"] == {
         "contention": {"queue": 0.001, "prefill": 0.012, "decode": 0.034, "unattributed": 0.003},
-        "orchestration": {"wait": 0.001, "client": -0.001, "join": 0.004},
+        "orchestration": {"stagger": 0.0, "wait": 0.001, "client": -0.001, "join": 0.004},
         "imbalance": {"inherent": 0.0214, "induced": 0.004},
     }
 

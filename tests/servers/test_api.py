@@ -80,6 +80,24 @@ async def test_a_model_is_found_with_or_without_its_tag(
 
 
 @pytest.mark.asyncio
+async def test_a_model_is_shown_with_the_metadata_of_its_file(router: respx.MockRouter) -> None:
+    """Numbers and words as they are; of a model that is not there the server's reason is told."""
+    info = {"general.architecture": "llama", "llama.block_count": 32, "tokenizer.ggml.tokens": None}
+    shown = router.post("/api/show").respond(json={"model_info": info, "details": {"family": "llama"}})
+    async with _api(router) as api:
+        assert (await api.show("m")).model_info == info
+        shown.respond(json={})
+        assert (await api.show("m")).model_info == {}
+        shown.respond(404, json={"error": "model 'm' not found"})
+        with pytest.raises(ModelError, match=f"{URL}: m could not be shown: model 'm' not found"):
+            await api.show("m")
+        shown.respond(text="<html>")
+        with pytest.raises(ProtocolError, match=r"is it an Ollama server\?"):
+            await api.show("m")
+    assert json.loads(shown.calls[0].request.content) == {"model": "m"}
+
+
+@pytest.mark.asyncio
 async def test_loading_and_unloading_send_empty_prompts(router: respx.MockRouter) -> None:
     """The runner options go with the load; unloading is keep_alive 0."""
     route = router.post("/api/generate").respond(json={"done": True})
@@ -158,6 +176,7 @@ async def test_a_server_that_does_not_answer_is_a_server_error(
             api.find_loaded("m"),
             api.load("m", {}),
             api.unload("m"),
+            api.show("m"),
             api.pull("m", lambda _line: None),
             api.create("m", gguf),
         )

@@ -151,26 +151,35 @@ def test_a_url_without_a_port_is_taken_for_a_slip() -> None:
         checked_url("http://host/", "--url")
 
 
-@pytest.mark.parametrize(("text", "ports"), [("1,2", (1, 2)), ("11434, 65535", (11434, 65535)), ("1,2,3", (1, 2, 3))])
+@pytest.mark.parametrize(
+    ("text", "ports"), [("7", (7,)), ("1,2", (1, 2)), ("11434, 65535", (11434, 65535)), ("1,2,3", (1, 2, 3))]
+)
 def test_ports_are_read(text: str, ports: tuple[int, ...]) -> None:
-    """Two or more."""
-    assert parse_ports(text) == ports
+    """As many as there are servers."""
+    assert parse_ports(text, len(ports)) == ports
 
 
 @pytest.mark.parametrize("text", ["", "1", "1,1", "0,1", "1,65536", "-1,2", "a,b", "1,,2", "1;2"])
 def test_bad_ports_are_refused_with_an_example(text: str) -> None:
     """Too few, twice the same, out of range, not numbers."""
     with pytest.raises(ConfigurationError, match="write two different port numbers, for example"):
-        parse_ports(text)
+        parse_ports(text, 2)
 
 
 @pytest.mark.parametrize(
     ("text", "pins"),
-    [("0,1", ((0,), (1,))), ("0,0", ((0,), (0,))), ("0-1,2-3", ((0, 1), (2, 3))), (" 0 , 1-3", ((0,), (1, 2, 3)))],
+    [
+        ("0", ((0,),)),
+        ("0,1,0", ((0,), (1,), (0,))),
+        ("0,1", ((0,), (1,))),
+        ("0,0", ((0,), (0,))),
+        ("0-1,2-3", ((0, 1), (2, 3))),
+        (" 0 , 1-3", ((0,), (1, 2, 3))),
+    ],
 )
 def test_pins_are_cpus_or_ranges(text: str, pins: tuple[tuple[int, ...], ...]) -> None:
     """One for each server; both may share one."""
-    assert parse_pins(text, frozenset(range(4))) == pins
+    assert parse_pins(text, frozenset(range(4)), len(pins)) == pins
 
 
 @pytest.mark.parametrize(
@@ -189,4 +198,18 @@ def test_pins_are_cpus_or_ranges(text: str, pins: tuple[tuple[int, ...], ...]) -
 def test_bad_pins_are_refused_with_a_reason(text: str, words: str) -> None:
     """Not numbers, not ours, not one for each server."""
     with pytest.raises(ConfigurationError, match=words):
-        parse_pins(text, frozenset(range(4)))
+        parse_pins(text, frozenset(range(4)), 2)
+
+
+@pytest.mark.parametrize(("kind", "ports"), [("ollama", (11434, 11435, 11436)), ("embedded", ())])
+def test_more_servers_have_the_ports_after_ollamas(kind: str, ports: tuple[int, ...]) -> None:
+    """Those of the embedded engine are free ones."""
+    found = select(server=kind, urls=(None, None), program=None, model=None, count=3, which=lambda name: f"/bin/{name}")
+    assert (found.count, found.ports) == (3, ports)
+
+
+def test_as_many_servers_are_connected_to_as_urls_are_given() -> None:
+    """Whatever number would be started."""
+    urls = tuple(f"http://host:{port}" for port in (1, 2, 3))
+    found = select(server=None, urls=urls, program=None, model=None, count=2)
+    assert (found.kind, found.count, found.urls) == ("connect", 3, urls)

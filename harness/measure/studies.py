@@ -1,0 +1,190 @@
+"""The arms of studies, bound to servers: the same work in other patterns, beside other company, or with a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from harness.measure.plan import AgentPlan, ArmPlan, RequestSettings, bind, solo_arms
+from harness.records.session import CONCURRENT
+from harness.scenarios import Scenario
+from harness.scenarios.studies import (
+    ABSENT,
+    DECODE,
+    DUAL,
+    IDLE,
+    MORE_GPU_LAYERS,
+    ONE_SERVER,
+    PREFILL,
+    SEQUENTIAL,
+    SINGLE,
+    SINGLE_PARALLEL,
+    SMALLER_CONTEXT,
+    STAGGERED,
+    UNSAMPLED,
+    control_arm,
+    together_arm,
+)
+from harness.scenarios.workflows import ONLY_DECODE, ONLY_PREFILL
+
+SMALL_CONTEXT = 512
+"""The guide's smaller context, tokens."""
+ALL_LAYERS = 999
+_USUAL_CONTEXT = 4096
+_LONG_ANSWERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """The arms of a study.
+
+    Attributes:
+        compared: The arms.
+        left_out: Those that cannot be run here, with the reason.
+    """
+
+    compared: tuple[ArmPlan, ...]
+    left_out: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a study has to work with.
+
+    Attributes:
+        scenario: Whose agents do the work.
+        urls: The agents' servers.
+        parallel_url: The server that works on as many requests at once as there are agents; None if there is none.
+        model: The model.
+        requests: What the requests share when every server has its agents.
+        alone: The same for a server that is used alone: on CPUs it may use all cores then.
+        slots: Slots of the coordinator's semaphore.
+    """
+
+    scenario: Scenario
+    urls: tuple[str, ...]
+    parallel_url: str | None
+    model: str
+    requests: RequestSettings
+    alone: RequestSettings
+    slots: int
+
+    @property
+    def agents(self) -> tuple[AgentPlan, ...]:
+        """The agents on their servers."""
+        return bind(self.scenario, self.urls, self.model, self.requests)
+
+    def on(self, url: str) -> tuple[AgentPlan, ...]:
+        """All agents on one server."""
+        return bind(self.scenario, (url,), self.model, self.alone)
+
+
+def pattern_arms(ground: Ground) -> Arms:
+    """The work on all servers, on one, on one that works on several requests at once, and one agent after the other.
+
+    A server that a pattern does not use holds no model meanwhile: its memory is not that pattern's.
+    """
+    one = ground.urls[0]
+    parallel = ground.on(ground.parallel_url) if ground.parallel_url else ()
+    every = {agent.url: agent for agent in (*ground.agents, *parallel)}
+
+    def arm(name: str, agents: tuple[AgentPlan, ...], slots: int) -> ArmPlan:
+        used = {agent.url for agent in agents}
+        return ArmPlan(name, agents, slots, absent=tuple(each for url, each in every.items() if url not in used))
+
+    arms = [
+        arm(DUAL, ground.agents, ground.slots),
+        arm(SINGLE, ground.on(one), ground.slots),
+        arm(SEQUENTIAL, ground.on(one), 1),
+    ]
+    if not parallel:
+        return Arms(tuple(arms), {SINGLE_PARALLEL: "no server that works on several requests at once: --parallel-url"})
+    return Arms((*arms, arm(SINGLE_PARALLEL, parallel, ground.slots)), {})
+
+
+def control_arms(ground: Ground) -> Arms:
+    """Each agent beside absent, idle, prefilling and decoding others.
+
+    An agent that shares its server with every other one has nobody to be kept apart from, and is left out.
+    """
+    agents = ground.agents
+    arms: list[ArmPlan] = []
+    left_out: dict[str, str] = {}
+    for agent in agents:
+        others = tuple(other for other in agents if other.url != agent.url)
+        if not others:
+            left_out[agent.role] = "it shares its server with all others: give the agents servers of their own"
+            continue
+        away = tuple({other.url: other for other in others}.values())
+        arms += [
+            ArmPlan(control_arm(ABSENT, agent.role), (agent,), 1, absent=away),
+            ArmPlan(control_arm(IDLE, agent.role), (agent,), 1),
+            ArmPlan(control_arm(PREFILL, agent.role), (agent,), 1, background=tuple(map(_prefilling, others))),
+            ArmPlan(control_arm(DECODE, agent.role), (agent,), 1, background=tuple(map(_decoding, others))),
+        ]
+    return Arms(tuple(arms), left_out)
+
+
+def _context(agent: AgentPlan) -> int:
+    return int(agent.options.get("num_ctx", _USUAL_CONTEXT))
+
+
+def _prefilling(agent: AgentPlan) -> AgentPlan:
+    """Prompts of a good third of the context, one token each."""
+    options = agent.options | {"num_predict": 1}
+    return replace(agent, workflow=ONLY_PREFILL, options=options, padding=_context(agent) * 3 // 8)
+
+
+def _decoding(agent: AgentPlan) -> AgentPlan:
+    """Short prompts, long answers."""
+    tokens = min(_LONG_ANSWERS * agent.options["num_predict"], _context(agent) // 2)
+    return replace(agent, workflow=ONLY_DECODE, options=agent.options | {"num_predict": tokens}, padding=0)
+
+
+def scaling_arms(ground: Ground) -> Arms:
+    """Each agent alone, and the first 2, 4, 8 ... of them at once, all at last."""
+    agents = ground.agents
+    counts = [2**power for power in range(1, len(agents).bit_length()) if 2**power < len(agents)]
+    arms = [ArmPlan(together_arm(count), agents[:count], min(count, ground.slots)) for count in (*counts, len(agents))]
+    return Arms((*solo_arms(agents), *arms), {})
+
+
+def sampling_arms(ground: Ground) -> Arms:
+    """Each agent alone, and all together with and without the sampler of resources."""
+    together = ArmPlan(CONCURRENT, ground.agents, ground.slots)
+    return Arms((*solo_arms(ground.agents), together, replace(together, name=UNSAMPLED, sampled=False)), {})
+
+
+def ladder_arms(ground: Ground, stagger_s: float, gpu_share: float) -> Arms:
+    """The scenario as it is, and with each of the guide's remedies alone.
+
+    Args:
+        ground: The scenario and its servers.
+        stagger_s: Delay of each start after the one before it, s.
+        gpu_share: Share of the model that is in GPU memory, 0 to 1.
+    """
+    agents = ground.agents
+    together = ArmPlan(CONCURRENT, agents, ground.slots)
+    arms = [*solo_arms(agents), together, replace(together, name=STAGGERED, stagger_s=stagger_s)]
+    left_out: dict[str, str] = {}
+    if any(_context(agent) > SMALL_CONTEXT for agent in agents):
+        arms.append(replace(together, name=SMALLER_CONTEXT, agents=tuple(map(_smaller, agents))))
+    else:
+        left_out[SMALLER_CONTEXT] = f"no agent's num_ctx is above {SMALL_CONTEXT}"
+    if 0 < gpu_share < 1:
+        more = tuple(replace(agent, options=agent.options | {"num_gpu": ALL_LAYERS}) for agent in agents)
+        arms.append(replace(together, name=MORE_GPU_LAYERS, agents=more))
+    else:
+        left_out[MORE_GPU_LAYERS] = "the model is in GPU memory already" if gpu_share else "the model is on no GPU"
+    if len(ground.urls) > 1:
+        one = ground.urls[0]
+        away = {agent.url: agent for agent in agents if agent.url != one}
+        arms.append(ArmPlan(ONE_SERVER, ground.on(one), ground.slots, absent=tuple(away.values())))
+    else:
+        left_out[ONE_SERVER] = "there is only one server"
+    return Arms(tuple(arms), left_out)
+
+
+def _smaller(agent: AgentPlan) -> AgentPlan:
+    smaller = min(_context(agent), SMALL_CONTEXT)
+    return replace(agent, options=agent.options | {"num_ctx": smaller})
