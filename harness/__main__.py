@@ -36,7 +36,28 @@ def _parser() -> argparse.ArgumentParser:
     _add_calibrate(commands.add_parser("calibrate", help="measure what this machine's measuring client is off by"))
     _add_judge(commands.add_parser("judge", help="judge a session again from its journal, without a server"))
     _add_published(commands.add_parser("published", help="print published tables again from their raw runs"))
+    _add_check(commands.add_parser("check", help="check running servers before work is trusted to them"))
     return parser
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--url", action="append", metavar="URL", help="a server; repeatable (Ollama's two usual ports, 11434 and 11435)"
+    )
+    add("--model", metavar="NAME", help="the model (gemma3:latest)")
+    add("--num-ctx", type=_positive, metavar="N", help="context length that it is to be loaded with")
+    add("--num-gpu", type=_layers, metavar="N", help="layers that are to be in GPU memory; 0: none")
+    add("--gpu", action="store_true", help="the whole model is to be in GPU memory")
+    add("--load", action="store_true", help="load the model where it is not loaded, and unload it there at the end")
+    add("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=_check)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from harness.plugin.check_command import run_check  # noqa: PLC0415 - other commands need no servers
+
+    return run_check(options)
 
 
 def _add_calibrate(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +105,7 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
 
 def _judge(options: argparse.Namespace) -> int:
     from harness.judge import Verdict, judge_session  # noqa: PLC0415
+    from harness.judge.session import judge_studies  # noqa: PLC0415
     from harness.report import judged_lines, session_summary, summary_text, write_text  # noqa: PLC0415
     from harness.scenarios.options import Reader, read_again  # noqa: PLC0415
     from harness.store import read_journal, read_thresholds  # noqa: PLC0415
@@ -94,13 +116,14 @@ def _judge(options: argparse.Namespace) -> int:
     session = stored.session
     terms = read_again(read, table, session.profile, stored.terms_or_usual(table))
     summaries = judge_session(session, terms, stored.faults)
+    studies = judge_studies(session, stored.studies, stored.faults)
     if options.summary_json is not None:
-        stopping = next(iter(terms.values())).stopping
-        document = session_summary(session, stopping, str(stored.path.resolve()), summaries)
+        stoppings = [each.stopping for each in terms.values()] + [each.stopping for each in stored.studies.values()]
+        document = session_summary(session, stoppings[0], str(stored.path.resolve()), summaries, studies)
         write_text(options.summary_json, summary_text(document))
-    sys.stdout.write("\n".join(judged_lines(session, summaries, cut=stored.cut)) + "\n")
+    sys.stdout.write("\n".join(judged_lines(session, summaries, studies, cut=stored.cut)) + "\n")
     verdicts = {summary.verdict for summary in summaries}
-    if Verdict.INVALID in verdicts:
+    if Verdict.INVALID in verdicts or any(study.unsaid and study.invalid for study in studies):
         return _INVALID
     strict = options.inconclusive == "fail"
     return 1 if Verdict.FAIL in verdicts or (strict and Verdict.INCONCLUSIVE in verdicts) else 0
@@ -130,6 +153,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=_port, required=True, help="port to listen on; 0 takes a free one")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--threads", type=_positive, default=1, help="threads of a request that names none")
+    parser.add_argument("--parallel", type=_positive, help="requests at once (default: $OLLAMA_NUM_PARALLEL, else 1)")
     parser.add_argument("--model", type=Path, help="a GGUF file to serve instead of the one made here")
     parser.add_argument("--cache-dir", type=Path, help="where the made model is kept")
     parser.add_argument("--shape", choices=("standard", "light"), default="standard", help="size of that model")
@@ -149,6 +173,7 @@ def _serve(options: argparse.Namespace) -> NoReturn:
         cache_dir=options.cache_dir,
         shape=options.shape,
         threads=options.threads,
+        parallel=options.parallel,
         parent=parent,
     )
 
@@ -198,6 +223,12 @@ def _port(text: str) -> int:
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0: use 1 or more")
+    return int(text)
+
+
+def _layers(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of layers: use 0 or more")
     return int(text)
 
 

@@ -56,7 +56,8 @@ def build_app(model: catalog.Model, runner: Runner) -> Starlette:
         loaded = runner.loaded
         entries = []
         if loaded is not None:
-            entries.append(catalog.ps_entry(model, loaded.context_length, loaded.expires_ns))
+            slots = loaded.engine.settings.parallel
+            entries.append(catalog.ps_entry(model, loaded.context_length, slots, loaded.expires_ns))
         return _json({"models": entries})
 
     async def show(request: Request) -> Response:

@@ -38,12 +38,12 @@ class Model:
         """The integer ``<architecture>.<key>`` of the metadata."""
         return int(self.info[f"{self.architecture}.{key}"])
 
-    def memory(self, num_ctx: int) -> int:
-        """Bytes that the model takes when loaded: its weights and the two 16-bit caches."""
+    def memory(self, num_ctx: int, parallel: int = 1) -> int:
+        """Bytes that the model takes when loaded: its weights, and for each slot the two 16-bit caches."""
         heads = self.number("attention.head_count")
         width = self.number("embedding_length") // heads * self.number("attention.head_count_kv")
         cells = -(-num_ctx // _CONTEXT_STEP) * _CONTEXT_STEP
-        return self.size + 2 * 2 * cells * width * self.number("block_count")
+        return self.size + parallel * 2 * 2 * cells * width * self.number("block_count")
 
 
 def read_model(path: Path) -> Model:
@@ -94,12 +94,12 @@ def tags_body(model: Model) -> dict[str, Any]:
     return {"models": [entry]}
 
 
-def ps_entry(model: Model, context_length: int, expires_ns: int) -> dict[str, Any]:
-    """One entry of ``/api/ps``."""
+def ps_entry(model: Model, context_length: int, parallel: int, expires_ns: int) -> dict[str, Any]:
+    """One entry of ``/api/ps``: the context is that of one request, the size that of all slots."""
     return {
         "name": NAME,
         "model": NAME,
-        "size": model.memory(context_length),
+        "size": model.memory(context_length, parallel),
         "digest": model.digest,
         "details": details(model),
         "expires_at": timestamp(expires_ns),

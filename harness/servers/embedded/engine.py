@@ -13,6 +13,7 @@ import secrets
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,18 +39,20 @@ class EngineError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the engine is loaded with: tokens of context, threads, tokens a batch."""
+    """What the engine is loaded with: tokens of context (of each slot), threads, tokens a batch, slots."""
 
     num_ctx: int
     num_thread: int
     num_batch: int
+    parallel: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a generation ended: the reason, and the engine's own counts and times (ns).
 
-    The first token's decode is billed to the prompt, as in Ollama.
+    The first token's decode is billed to the prompt, as in Ollama. So is, with more slots than one, what a prompt
+    waits for other slots' prompts (the engine reads them slot by slot): the request has its slot already.
     """
 
     reason: str
@@ -108,7 +111,10 @@ def prepare() -> None:
 
 
 class Engine:
-    """One loaded model; one generation at a time. Every method blocks: call them from a worker thread."""
+    """One loaded model; as many generations at a time as it has slots.
+
+    Every method blocks: call them from a worker thread, each generation from one of its own.
+    """
 
     def __init__(self, path: Path, settings: Settings) -> None:
         """Load the model at ``path``.
@@ -147,6 +153,7 @@ class Engine:
         Raises:
             EngineError: the engine refused the request, or ``on_text`` raised.
         """
+        sent_ns, shared = time.monotonic_ns(), self.settings.parallel > 1
         outcome: Outcome | None = None
         failure: Exception | None = None
         reason = "stop"
@@ -161,7 +168,7 @@ class Engine:
                 choice = event.choices[0] if event.choices else _Choice()
                 reason = choice.finish_reason or reason
                 if event.timings is not None:
-                    outcome = _outcome(reason, event.timings)
+                    outcome = _outcome(reason, event.timings, time.monotonic_ns() - sent_ns if shared else 0)
                     return bool(choice.text) and on_text(choice.text)
                 return on_text(choice.text)
             except Exception as error:  # the engine would swallow it
@@ -222,12 +229,14 @@ def _start(path: Path, settings: Settings, address: Path, key: str) -> _Server:
     import xllamacpp  # noqa: PLC0415 - see prepare()
 
     batch = max(MIN_BATCH, min(settings.num_batch, MAX_BATCH))
+    batch += settings.parallel - 1  # the others' next tokens beside a step of a prompt; fewer than slots would abort
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
-    params.n_ctx = settings.num_ctx + 1  # rounded up; a prompt must leave one cell free
+    params.n_ctx = settings.parallel * (settings.num_ctx + 1)  # rounded up; a prompt must leave one cell free
     params.n_batch = params.n_ubatch = batch
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings.num_thread
-    params.n_parallel = 1  # requests queue, as with OLLAMA_NUM_PARALLEL=1
+    params.n_parallel = settings.parallel  # more requests than these are not sent here: they queue before it
+    params.kv_unified = False  # each slot has its own share of the context, and nobody else's
     params.n_gpu_layers = 0
     params.fit_params = False  # take the settings as they are
     params.cache_prompt = False  # or a repeated prompt would be read faster than a new one
@@ -268,11 +277,12 @@ def _request(prompt: str | list[int], options: SamplingOptions, num_ctx: int) ->
     )
 
 
-def _outcome(reason: str, timings: _Timings) -> Outcome:
+def _outcome(reason: str, timings: _Timings, elapsed_ns: int) -> Outcome:
+    eval_ns = round(timings.predicted_ms * 1e6) if timings.predicted_n > 1 else 0
     return Outcome(
         reason="length" if reason == "length" else "stop",
         prompt_count=timings.prompt_n,
-        prompt_ns=round(timings.prompt_ms * 1e6),
+        prompt_ns=max(round(timings.prompt_ms * 1e6), elapsed_ns - eval_ns),
         eval_count=timings.predicted_n,
-        eval_ns=round(timings.predicted_ms * 1e6) if timings.predicted_n > 1 else 0,
+        eval_ns=eval_ns,
     )

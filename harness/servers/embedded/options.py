@@ -14,7 +14,9 @@ log = logging.getLogger(__name__)
 DEFAULT_NUM_CTX = 4096  # what Ollama takes on a machine without a GPU
 MIN_NUM_CTX = 4
 DEFAULT_KEEP_ALIVE_S = 300.0
+MAX_PARALLEL = 256  # of the engine
 _INT64_MAX = 2**63 - 1
+_UINT64_MAX = 2**64 - 1
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+")
 _TERM = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
@@ -116,6 +118,20 @@ def _checked(name: str, kind: str, value: object) -> object:
 
 def _mistyped(name: str, wanted: str) -> RequestError:
     return RequestError(500, f'option "{name}" must be {wanted}')  # 500 it is, in Ollama
+
+
+def default_parallel(environment: Mapping[str, str]) -> int:
+    """How many requests are worked on at once when nothing else is said: OLLAMA_NUM_PARALLEL, else 1.
+
+    It is read as Ollama does: quotes are taken off, what is no number is logged and counts as 1, and so does 0.
+    """
+    value = environment.get("OLLAMA_NUM_PARALLEL", "").strip().strip("\"'")
+    if not value:
+        return 1
+    if not (value.isascii() and value.isdecimal()) or int(value) > _UINT64_MAX:
+        log.warning("invalid environment variable, using default key=OLLAMA_NUM_PARALLEL value=%s default=1", value)
+        return 1
+    return max(1, int(value))
 
 
 def parse_keep_alive(value: object) -> float | None:

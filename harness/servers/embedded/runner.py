@@ -1,7 +1,8 @@
 """The one model in memory: loading, reloading, queueing, cancelling, expiring.
 
 Two waits, as in Ollama. A request first waits until the model is there with its runner options (the *grant*,
-``load_duration``), then for its turn at the engine (the *slot*). Both are first come, first served.
+``load_duration``), then for one of the engine's *slots*. Both are first come, first served: a request that would
+need no reload waits behind one that does (in Ollama it goes first, and may do so for ever).
 """
 
 from __future__ import annotations
@@ -41,16 +42,21 @@ class Loaded:
 
 
 class Runner:
-    """Owns the engine; all methods belong to one event loop, the engine runs on one worker thread."""
+    """Owns the engine; all methods belong to one event loop, the engine runs on worker threads.
 
-    def __init__(self, path: Path, trained_context: int, default_threads: int = 1) -> None:
-        """A runner of the model at ``path``; nothing is loaded yet."""
+    One of them loads and unloads, and each slot has one that generates.
+    """
+
+    def __init__(self, path: Path, trained_context: int, default_threads: int = 1, parallel: int = 1) -> None:
+        """A runner of the model at ``path`` with ``parallel`` slots; nothing is loaded yet."""
         self._path = path
         self._trained_context = trained_context
         self._default_threads = default_threads
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+        self._parallel = parallel
+        self._loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="loader")
+        self._workers = ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="slot")
         self._gate = asyncio.Lock()  # held while somebody loads, unloads, or waits for either
-        self._slot = asyncio.Lock()  # held while the engine generates
+        self._slots = asyncio.Semaphore(parallel)  # one is held while the engine generates for a request
         self._background: set[asyncio.Task[None]] = set()
         self.loaded: Loaded | None = None
 
@@ -83,7 +89,7 @@ class Runner:
     async def generate(
         self, loaded: Loaded, prompt: str | list[int], options: SamplingOptions
     ) -> AsyncGenerator[str | Outcome, None]:
-        """Wait for the slot, then yield each token's text and last the outcome.
+        """Wait for a slot, then yield each token's text and last the outcome.
 
         Closing or cancelling this generator cancels the generation; the slot is free again when the engine
         has really stopped.
@@ -92,7 +98,7 @@ class Runner:
             EngineError: the engine refused.
         """
         loop = asyncio.get_running_loop()
-        async with self._slot:
+        async with self._slots:
             events: asyncio.Queue[str | None] = asyncio.Queue()
             cancelled = False
 
@@ -101,7 +107,7 @@ class Runner:
                     loop.call_soon_threadsafe(events.put_nowait, text)
                 return cancelled
 
-            work = loop.run_in_executor(self._worker, partial(loaded.engine.generate, prompt, options, on_text))
+            work = loop.run_in_executor(self._workers, partial(loaded.engine.generate, prompt, options, on_text))
             work.add_done_callback(lambda _: events.put_nowait(None))
             try:
                 while (text := await events.get()) is not None:
@@ -135,8 +141,8 @@ class Runner:
         context = min(options.num_ctx, self._trained_context)
         threads = options.num_thread if options.num_thread > 0 else self._default_threads
         started = time.monotonic()
-        settings = Settings(context, threads, max(1, options.num_batch))
-        work = asyncio.get_running_loop().run_in_executor(self._worker, Engine, self._path, settings)
+        settings = Settings(context, threads, max(1, options.num_batch), self._parallel)
+        work = asyncio.get_running_loop().run_in_executor(self._loader, Engine, self._path, settings)
         try:
             engine = await asyncio.shield(work)
         except asyncio.CancelledError:  # the client has gone: nobody would free what is being loaded
@@ -154,7 +160,7 @@ class Runner:
         _stop_timer(loaded)
         if self.loaded is loaded:
             self.loaded = None
-            await asyncio.get_running_loop().run_in_executor(self._worker, loaded.engine.close)
+            await asyncio.get_running_loop().run_in_executor(self._loader, loaded.engine.close)
             log.info("unloaded")
 
     def _rest(self, loaded: Loaded) -> None:

@@ -16,10 +16,12 @@ from typing import NoReturn
 
 import uvicorn
 
+from harness.records.errors import ConfigurationError
 from harness.servers.embedded import engine
 from harness.servers.embedded.app import build_app
 from harness.servers.embedded.catalog import read_model
 from harness.servers.embedded.model import SHAPES, default_cache_dir, ensure_model
+from harness.servers.embedded.options import MAX_PARALLEL, default_parallel
 from harness.servers.embedded.runner import Runner
 from harness.servers.launch import signal_on_parent_death
 from harness.servers.listening import listen
@@ -38,6 +40,7 @@ def serve(
     cache_dir: Path | None = None,
     shape: str = "standard",
     threads: int = 1,
+    parallel: int | None = None,
     parent: int | None = None,
 ) -> NoReturn:
     """Serve until SIGTERM or SIGINT, or until the process ``parent`` is no longer the parent.
@@ -45,18 +48,25 @@ def serve(
     It does not return: the process ends with status 0.
 
     Prints one line to standard error when it answers. ``threads`` is what a request gets that asks for none.
+    ``parallel`` requests are worked on at once; None takes what OLLAMA_NUM_PARALLEL says, or 1.
 
     Raises:
         PortInUseError: somebody else listens there.
-        ConfigurationError: the address, the model or the cache directory cannot be used.
+        ConfigurationError: the address, the model, the cache directory or the number of slots cannot be used.
     """
     logging.getLogger("gguf").setLevel(logging.WARNING)
+    slots = default_parallel(os.environ) if parallel is None else parallel
+    if slots > MAX_PARALLEL:
+        raise ConfigurationError(
+            f"{slots} requests at once are more than the engine's {MAX_PARALLEL}; "
+            "ask for fewer with --parallel or OLLAMA_NUM_PARALLEL"
+        )
     _on_stop(_exit_at_once)
     listener = listen(host, port)
     path = model_path or ensure_model(cache_dir or default_cache_dir(), SHAPES[shape])
     engine.prepare()
     model = read_model(path)
-    runner = Runner(path, model.number("context_length"), threads)
+    runner = Runner(path, model.number("context_length"), threads, slots)
     config = uvicorn.Config(
         build_app(model, runner),
         http="h11",

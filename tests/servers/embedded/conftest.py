@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -74,11 +75,14 @@ class Server:
 
 
 @contextmanager
-def started(cache: Path, log: Path, *arguments: str) -> Iterator[Server]:
-    """A server on a free port, ready; it is ended with the context."""
+def started(cache: Path, log: Path, *arguments: str, num_parallel: str | None = None) -> Iterator[Server]:
+    """A server on a free port, ready; it is ended with the context. ``num_parallel`` is its OLLAMA_NUM_PARALLEL."""
+    environment = {name: value for name, value in os.environ.items() if name != "OLLAMA_NUM_PARALLEL"}
+    if num_parallel is not None:
+        environment["OLLAMA_NUM_PARALLEL"] = num_parallel
     command = [sys.executable, "-m", "harness", "serve", "--port", "0", "--shape", "light"]
     with log.open("wb") as stream:
-        process = subprocess.Popen([*command, "--cache-dir", str(cache), *arguments], stderr=stream)
+        process = subprocess.Popen([*command, "--cache-dir", str(cache), *arguments], env=environment, stderr=stream)
     try:
         ready = "ready on "
         wait_until(lambda: ready in log.read_text() or process.poll() is not None, "the server is ready")

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from harness.servers.embedded.options import RequestError, RunnerOptions, parse_keep_alive, parse_options
+from harness.servers.embedded.options import (
+    RequestError,
+    RunnerOptions,
+    default_parallel,
+    parse_keep_alive,
+    parse_options,
+)
 
 
 @pytest.mark.parametrize(
@@ -86,3 +92,24 @@ def test_num_gpu_minus_one_takes_what_is_loaded() -> None:
     assert loaded.serves(replace(loaded, num_gpu=-1))
     assert not loaded.serves(replace(loaded, num_gpu=3))
     assert not loaded.serves(replace(loaded, num_thread=2))
+
+
+@pytest.mark.parametrize(
+    ("value", "slots"),
+    [("4", 4), (" '4' ", 4), ('"2"', 2), ("0", 1), ("", 1), ("auto", 1), ("-2", 1), ("+2", 1), ("2.5", 1), ("٣", 1)],
+)
+def test_num_parallel_is_read_as_ollama_reads_it(value: str, slots: int) -> None:
+    """Spaces and quotes are taken off; what is no number, and none at all, is one."""
+    assert default_parallel({"OLLAMA_NUM_PARALLEL": value}) == slots
+
+
+def test_num_parallel_is_one_when_nobody_says_so() -> None:
+    """As Ollama's default."""
+    assert default_parallel({}) == 1
+
+
+@pytest.mark.parametrize("value", ["auto", str(2**64)])
+def test_a_num_parallel_that_is_none_is_told(value: str, caplog: pytest.LogCaptureFixture) -> None:
+    """In Ollama's words."""
+    assert default_parallel({"OLLAMA_NUM_PARALLEL": value}) == 1
+    assert "invalid environment variable, using default key=OLLAMA_NUM_PARALLEL" in caplog.text
