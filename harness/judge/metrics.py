@@ -83,6 +83,28 @@ def slowdown(solo_service: float, concurrent_service: float) -> float:
     return concurrent_service / solo_service
 
 
+def jain_index(values: Sequence[float]) -> float:
+    """Jain's fairness index of n >= 1 shares, each 0 or more: 1 if all are alike, 1/n if one has everything.
+
+    It does not change with the unit. All zero are alike: 1.
+
+    Source: Jain, Chiu and Hawe 1984, DEC-TR-301, ``(sum x)^2 / (n sum x^2)``.
+    """
+    largest = max(values)
+    if largest <= 0:
+        return 1.0
+    scaled = [value / largest for value in values]  # whose squares neither overflow nor vanish
+    return sum(scaled) ** 2 / (len(scaled) * sum(value * value for value in scaled))
+
+
+def fairness(solo_services: Sequence[float], concurrent_services: Sequence[float]) -> float:
+    """How alike the agents of a block progressed together: Jain's index of solo over concurrent service time.
+
+    1 if all were slowed by the same factor, whatever the factor and however unequal their work.
+    """
+    return jain_index([alone / together for alone, together in zip(solo_services, concurrent_services, strict=True)])
+
+
 def tokens_per_second(tokens: int, duration_ns: float) -> float:
     """Throughput, tok/s."""
     return tokens * _S / duration_ns

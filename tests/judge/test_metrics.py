@@ -143,3 +143,33 @@ def test_throughput_is_tokens_by_seconds(tokens: int, duration_ns: int) -> None:
     assert metrics.tokens_per_second(tokens, 2 * duration_ns) == pytest.approx(rate / 2)
     assert metrics.tokens_per_second(1000, 2_000_000_000) == 500.0
     assert metrics.slowdown(duration_ns, 2 * duration_ns) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("values", "index"),
+    [([1.0], 1.0), ([3.0, 3.0, 3.0], 1.0), ([1.0, 0.0], 0.5), ([5.0, 0.0, 0.0, 0.0], 0.25), ([1.0, 3.0], 0.8)],
+)
+def test_jains_index_of_worked_examples(values: list[float], index: float) -> None:
+    """All alike 1, one that has everything 1/n, and one with three times the other's 4^2 / (2 * 10)."""
+    assert metrics.jain_index(values) == pytest.approx(index)
+
+
+def test_nobody_having_anything_is_fair() -> None:
+    """They are all alike."""
+    assert metrics.jain_index([0.0, 0.0]) == 1.0
+
+
+@given(st.lists(st.floats(0, 1e300), min_size=1, max_size=9), st.floats(1e-3, 1e3))
+def test_jains_index_lies_between_one_nth_and_one_in_any_unit(values: list[float], unit: float) -> None:
+    """And does not change with the unit, as far as floats go."""
+    index = metrics.jain_index(values)
+    assert 1 / len(values) - 1e-12 <= index <= 1 + 1e-12
+    scaled = [value * unit for value in values]
+    if all(value == 0 or value > 1e-300 for value in [*values, *scaled]):
+        assert metrics.jain_index(scaled) == pytest.approx(index)
+
+
+def test_agents_that_are_slowed_alike_are_treated_fairly() -> None:
+    """However unequal their work; if only one of two is slowed, by 3, it is (4/3)^2 / (2 * 10/9)."""
+    assert metrics.fairness([1.0, 10.0], [2.0, 20.0]) == pytest.approx(1.0)
+    assert metrics.fairness([1.0, 10.0], [3.0, 10.0]) == pytest.approx(0.8)
