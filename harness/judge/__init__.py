@@ -7,6 +7,7 @@ from harness.judge.gate import Gate
 from harness.judge.instrument import calibration_faults, calibration_of
 from harness.judge.session import judge_measured, judge_session, ratios_by_scenario
 from harness.judge.statistics import Estimate, log_estimate, mean_estimate, share_estimate
+from harness.judge.study import StudySummary, judge_study
 from harness.judge.summary import ScenarioSummary, design_of, judge_scenario
 from harness.judge.validity import invalid_reasons
 from harness.judge.verdict import Verdict, overall
@@ -22,6 +23,7 @@ __all__ = [
     "Estimate",
     "Gate",
     "ScenarioSummary",
+    "StudySummary",
     "Symptom",
     "Verdict",
     "block_figures",
@@ -32,6 +34,7 @@ __all__ = [
     "judge_measured",
     "judge_scenario",
     "judge_session",
+    "judge_study",
     "log_estimate",
     "mean_estimate",
     "overall",

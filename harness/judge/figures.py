@@ -80,6 +80,7 @@ class BlockFigures:
         efficiency_bound_pct: The best measured efficiency that these solo times allow.
         slowdown: Time in requests of all agents, together over alone.
         ttft_ratio: TTFT together over alone, geometric mean over the agents.
+        fairness: Jain's index of the agents' progress (time in requests alone over together): 1 if slowed alike.
         concurrent_ttft_ms: TTFT together, geometric mean over the agents, ms.
         aggregate_tok_s: Tokens of all agents over the concurrent wall time.
         ttft_delta_signed_ms: First agent's concurrent TTFT less the last one's (TR110's sign).
@@ -98,6 +99,7 @@ class BlockFigures:
     efficiency_bound_pct: float
     slowdown: float
     ttft_ratio: float
+    fairness: float
     concurrent_ttft_ms: float
     aggregate_tok_s: float
     ttft_delta_signed_ms: float
@@ -105,11 +107,13 @@ class BlockFigures:
     agents: tuple[AgentFigures, ...]
 
 
-def _service_ns(run: AgentRun) -> int:
+def service_ns(run: AgentRun) -> int:
+    """Time of an agent's requests from sent to ended, ns."""
     return sum(request.ended_ns - request.sent_ns for request in run.requests)
 
 
-def _tokens(runs: Sequence[AgentRun]) -> int:
+def tokens_of(runs: Sequence[AgentRun]) -> int:
+    """Output tokens of agents."""
     return sum(metrics.output_tokens(r) for r in chain.from_iterable(run.requests for run in runs))
 
 
@@ -118,10 +122,11 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return fmean(known) if known else None
 
 
-def _arm_figures(run: AgentRun) -> ArmFigures:
+def arm_figures(run: AgentRun) -> ArmFigures:
+    """Figures of an agent's run, all of whose requests ended well."""
     gaps = [gap for request in run.requests for gap in metrics.inter_token_latencies_ms(request)]
     servers = [request.server for request in run.requests if request.server is not None]
-    tokens = _tokens([run])
+    tokens = tokens_of([run])
     return ArmFigures(
         ttft_ms=fmean(metrics.ttft_ms(r) for r in run.requests),
         end_to_end_ms=fmean(metrics.end_to_end_ms(r) for r in run.requests),
@@ -129,7 +134,7 @@ def _arm_figures(run: AgentRun) -> ArmFigures:
         itl_p50_ms=quantile(gaps, 0.5) if gaps else None,
         itl_p99_ms=quantile(gaps, 0.99) if gaps else None,
         tokens=tokens,
-        tok_s=metrics.tokens_per_second(tokens, _service_ns(run)),
+        tok_s=metrics.tokens_per_second(tokens, service_ns(run)),
         decode_tok_s=_mean(metrics.decode_rate(r) for r in run.requests),
         load_ms=_mean(server.load_ns / 1e6 for server in servers),
         queue_ms=_mean(metrics.queue_ns(server) / 1e6 for server in servers),
@@ -147,9 +152,9 @@ def mean_arm(arms: Sequence[ArmFigures]) -> ArmFigures:
 def _agent_figures(alone: AgentRun, together: AgentRun) -> AgentFigures:
     return AgentFigures(
         role=together.role,
-        solo=_arm_figures(alone),
-        concurrent=_arm_figures(together),
-        slowdown=metrics.slowdown(_service_ns(alone), _service_ns(together)),
+        solo=arm_figures(alone),
+        concurrent=arm_figures(together),
+        slowdown=metrics.slowdown(service_ns(alone), service_ns(together)),
         wait_ms=together.wait_ns / 1e6,
     )
 
@@ -178,12 +183,13 @@ def block_figures(block: Block) -> BlockFigures:
         measured_efficiency_pct=metrics.measured_efficiency_pct(solo_walls, wall),
         efficiency_bound_pct=metrics.efficiency_bound_pct(solo_walls),
         slowdown=metrics.slowdown(
-            sum(_service_ns(solo_run(block, run.role)) for run in concurrent.agents),
-            sum(_service_ns(run) for run in concurrent.agents),
+            sum(service_ns(solo_run(block, run.role)) for run in concurrent.agents),
+            sum(service_ns(run) for run in concurrent.agents),
         ),
+        fairness=metrics.jain_index([1 / agent.slowdown for agent in agents]),
         ttft_ratio=geometric_mean(agent.concurrent.ttft_ms / agent.solo.ttft_ms for agent in agents),
         concurrent_ttft_ms=geometric_mean(agent.concurrent.ttft_ms for agent in agents),
-        aggregate_tok_s=metrics.tokens_per_second(_tokens(concurrent.agents), wall),
+        aggregate_tok_s=metrics.tokens_per_second(tokens_of(concurrent.agents), wall),
         ttft_delta_signed_ms=agents[0].concurrent.ttft_ms - agents[-1].concurrent.ttft_ms,
         throughput_delta_signed_tok_s=agents[-1].concurrent.tok_s - agents[0].concurrent.tok_s,
         agents=agents,

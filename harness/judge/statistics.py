@@ -28,7 +28,7 @@ class Estimate:
 
     Attributes:
         point: The mean in the values' unit; of logs, the location as a ratio.
-        low: Lower end of the two-sided 95 % interval; None if one value gives none.
+        low: Lower end of the two-sided interval, 95 % unless said otherwise; None if one value gives none.
         high: Upper end.
         n: Number of values (blocks).
         method: How the interval was made.
@@ -41,7 +41,7 @@ class Estimate:
     method: str
 
 
-def mean_estimate(values: Sequence[float]) -> Estimate:
+def mean_estimate(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
     """Mean of n values, n >= 1, with Student's t interval.
 
     Source: t interval of the mean, n - 1 degrees of freedom.
@@ -50,23 +50,24 @@ def mean_estimate(values: Sequence[float]) -> Estimate:
     point = fmean(values)
     if n == 1:
         return Estimate(point, None, None, n, "one value: no interval")
-    half = float(t.ppf((1 + CONFIDENCE) / 2, n - 1)) * stdev(values) / sqrt(n)
+    half = float(t.ppf((1 + confidence) / 2, n - 1)) * stdev(values) / sqrt(n)
     return Estimate(point, point - half, point + half, n, "t interval")
 
 
-def log_estimate(logs: Sequence[float]) -> Estimate:
+def log_estimate(logs: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
     """Location of n >= 1 natural logs with its interval, given back as ratios.
 
     Below 9 values the point is their geometric mean, with Student's t interval on the logs. From 9 on it is the
     Hodges-Lehmann estimate (the median of all pairwise means), and the interval holds every location that the exact
-    signed-rank test does not reject: its ends are ordered pairwise means, and it covers at least 95 %, not about 95 %.
+    signed-rank test does not reject: its ends are ordered pairwise means, and it covers no less than it says.
+    Where even the most extreme rank sum is not rare enough for the confidence, it is unbounded (0 to infinity).
     Values that are all equal give an interval without width; a ratio too large for a float is infinite.
 
     Source: Hodges and Lehmann 1963; Hollander, Wolfe and Chicken 2014, sections 3.2 and 3.3.
     """
     n = len(logs)
     if n < SIGNED_RANK_FROM:
-        mean = mean_estimate(logs)
+        mean = mean_estimate(logs, confidence)
         method = f"{mean.method} on logs" if n > 1 else mean.method
         low, high = (None if end is None else _ratio(end) for end in (mean.low, mean.high))
         return Estimate(_ratio(mean.point), low, high, n, method)
@@ -74,8 +75,9 @@ def log_estimate(logs: Sequence[float]) -> Estimate:
     first, second = np.triu_indices(n)
     means = np.sort((values[first] + values[second]) / 2)
     survival = signed_rank_survival(n)
-    rejecting = int(np.count_nonzero(survival > (1 - CONFIDENCE) / 2))
-    low, high = float(means[means.size - rejecting]), float(means[rejecting - 1])
+    rejecting = int(np.count_nonzero(survival > (1 - confidence) / 2))
+    bounded = rejecting <= means.size
+    low, high = (float(means[means.size - rejecting]), float(means[rejecting - 1])) if bounded else (-inf, inf)
     method = "Hodges-Lehmann, exact signed-rank interval"
     return Estimate(_ratio(float(np.median(means))), _ratio(low), _ratio(high), n, method)
 

@@ -12,8 +12,10 @@ from harness.judge.change import Change, judge_change
 from harness.judge.contention import Symptom, symptoms
 from harness.judge.figures import AgentFigures, BlockFigures, block_figures, mean_arm
 from harness.judge.gate import Gate, judge_rate, judge_ratio
+from harness.judge.interference import Effect, interference
 from harness.judge.ledger import AgentLedger, agent_ledgers
 from harness.judge.loss import AgentLoss, Loss, agent_losses, block_loss, mean_agent_losses, mean_loss
+from harness.judge.resources import ResourceFigures, resource_figures
 from harness.judge.sequential import Design
 from harness.judge.statistics import Estimate, log_estimate, mean_estimate, share_estimate
 from harness.judge.validity import invalid_reasons
@@ -49,6 +51,8 @@ class ScenarioSummary:
         ledgers: Where the time of each agent's requests went, alone and together.
         base: Figures of the base's blocks, one for each of ``blocks``; () without a base.
         changes: The candidate against its base and its stored baseline, one for each metric.
+        interference: What each agent's phases cost each other agent, in the concurrent runs.
+        resources: What servers and GPUs used; None if nobody sampled it.
     """
 
     name: str
@@ -65,6 +69,8 @@ class ScenarioSummary:
     ledgers: tuple[AgentLedger, ...] = ()
     base: tuple[BlockFigures, ...] = ()
     changes: tuple[Change, ...] = ()
+    interference: tuple[Effect, ...] = ()
+    resources: ResourceFigures | None = None
 
     @property
     def undecided(self) -> bool:
@@ -84,6 +90,7 @@ _RATIOS = (
     "efficiency_bound_pct",
     "slowdown",
     "ttft_ratio",
+    "fairness",
 )
 _MEANS = (
     "aggregate_tok_s",
@@ -187,8 +194,8 @@ def judge_scenario(name: str, blocks: Sequence[Block], terms: Terms) -> Scenario
     """Judges the blocks of one scenario; warm-up blocks are left out, invalid ones only counted.
 
     With a base the unit is the pair: one block of each side with the same index, both valid. A scenario that ended
-    while it warmed up is INVALID for the warm-up block's reasons, and one that ended with failed blocks in a row (a
-    dead server) is INVALID however good its first blocks were.
+    while it warmed up is INVALID for the warm-up block's reasons, and one that ended with failed blocks in a row, or
+    whose work was finished one agent at a time (a dead server), is INVALID however good its first blocks were.
 
     Args:
         name: The scenario.
@@ -213,7 +220,8 @@ def judge_scenario(name: str, blocks: Sequence[Block], terms: Terms) -> Scenario
     base = tuple(block_figures(sides[BASE][index]) for index in good if index in sides[BASE])
     fired = {block.index: found for block in valid if (found := symptoms(block, terms.contention))}
     given_up = [index in invalid for index in indexes[-GIVE_UP_AFTER:]] == [True] * GIVE_UP_AFTER
-    if given_up or len(valid) <= len(invalid):
+    fallen = bool(blocks and blocks[-1].fallback)
+    if given_up or fallen or len(valid) <= len(invalid):
         return ScenarioSummary(name, Verdict.INVALID, valid, invalid, fired, base=base)
     design = design_of(terms)
     estimates = _estimates(valid, len(fired))
@@ -236,4 +244,6 @@ def judge_scenario(name: str, blocks: Sequence[Block], terms: Terms) -> Scenario
         ledgers=agent_ledgers(judged),
         base=base,
         changes=changes,
+        interference=interference(judged),
+        resources=resource_figures(judged),
     )

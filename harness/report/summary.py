@@ -5,6 +5,7 @@ Format history:
 1. (0.1) first.
 2. (0.3) ``loss``, ``ledgers``, ``changes``, ``base``, ``slowdown`` and ``ttft_ratio``; gates tell when they were
    decided, their MDE, outliers and drift; ``stopping`` in place of ``runs``. Ratios are geometric means.
+3. (0.4) ``fairness``, ``interference`` and ``resources`` of each scenario; ``studies``; a staggered start in ``loss``.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ from dataclasses import asdict
 import msgspec
 
 from harness.judge import AgentFigures, Change, Estimate, Gate, ScenarioSummary
+from harness.judge.study import StudySummary
 from harness.records import Calibration, Session
+from harness.report.interference import interference_json
 from harness.report.loss import ledger_json, loss_json
+from harness.report.resources import resources_json
+from harness.report.study_json import study_json
 from harness.scenarios import Stopping
 
-SUMMARY_FORMAT = 2
+SUMMARY_FORMAT = 3
 
 _FIGURES = (
     "guide_efficiency_pct",
@@ -29,6 +34,7 @@ _FIGURES = (
     "efficiency_bound_pct",
     "slowdown",
     "ttft_ratio",
+    "fairness",
     "contention_rate",
     "aggregate_tok_s",
     "concurrent_wall_s",
@@ -117,6 +123,8 @@ def _scenario(scenario: ScenarioSummary) -> dict[str, object]:
             {"role": each.role, "solo": ledger_json(each.alone), "concurrent": ledger_json(each.together)}
             for each in scenario.ledgers
         ],
+        "interference": interference_json(scenario.interference),
+        "resources": resources_json(scenario.resources),
         "symptoms": {str(index): [asdict(s) for s in fired] for index, fired in scenario.symptoms.items()},
         "invalid_blocks": {str(index): list(reasons) for index, reasons in scenario.invalid.items()},
     }
@@ -142,7 +150,11 @@ def calibration_json(found: Calibration) -> str:
 
 
 def session_summary(
-    session: Session, stopping: Stopping, journal: str, scenarios: Sequence[ScenarioSummary]
+    session: Session,
+    stopping: Stopping,
+    journal: str,
+    scenarios: Sequence[ScenarioSummary],
+    studies: Sequence[StudySummary] = (),
 ) -> dict[str, object]:
     """The summary of a session, from nothing but what its journal holds."""
     base = session.base
@@ -157,6 +169,7 @@ def session_summary(
         "base": None if base is None else {"server": base.servers[0].kind, "model": base.model},
         "journal": journal,
         "scenarios": {scenario.name: _scenario(scenario) for scenario in scenarios},
+        "studies": {study.name: study_json(study) for study in studies},
     }
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.judge import AgentFigures, Estimate, ScenarioSummary, Verdict, block_figures, invalid_reasons
+from harness.judge.study import StudySummary
+from harness.judge.validity import study_reasons
 from harness.records import Block, Calibration, ModelMemory, Session
 from harness.records.session import BASE
+from harness.report.interference import interference_lines
 from harness.report.loss import ledger_lines, loss_lines
+from harness.report.resources import resource_lines
+from harness.report.study import study_lines
 from harness.report.text import aligned, printable
 from harness.report.verdicts import change_line, gate_line, invalid_lines, invalid_message, overlap_words
 from harness.scenarios import InstrumentLimits, Stopping
@@ -39,6 +44,16 @@ def progress_line(
         f"  {block.scenario} {name}: {agents}; efficiency: guide's {figures.guide_efficiency_pct:.0f} %, "
         f"measured {figures.measured_efficiency_pct:.0f} %"
     )
+
+
+def study_progress_line(block: Block, runs: int, instrument: InstrumentLimits | None = None) -> str:
+    """One line about a block of a study that has just ended."""
+    name = f"  {block.scenario} {'warm-up' if block.warmup else f'block {block.index}/{runs}'}: "
+    reasons = study_reasons(block, instrument)
+    if reasons:
+        return f"{name}invalid: {printable(reasons[0])}"
+    walls = {run.arm: run.wall_ns / 1e9 for run in block.runs}
+    return name + ", ".join(f"{printable(arm)} {walls[arm]:.2f} s" for arm in sorted(walls))
 
 
 _COLUMNS = (
@@ -127,19 +142,33 @@ def summary_lines(scenarios: Sequence[ScenarioSummary]) -> list[str]:
             wall_s = scenario.estimates["concurrent_wall_s"].point
             lines += ["", *loss_lines(scenario.name, scenario.loss, scenario.agent_losses, wall_s=wall_s)]
             lines += ["", *ledger_lines(scenario.name, scenario.ledgers)]
+            for more in (
+                interference_lines(scenario.name, scenario.interference),
+                resource_lines(scenario.name, scenario.resources),
+            ):
+                lines += ["", *more] if more else []
     return lines
 
 
-def judged_lines(session: Session, scenarios: Sequence[ScenarioSummary], *, cut: bool = False) -> list[str]:
+def judged_lines(
+    session: Session,
+    scenarios: Sequence[ScenarioSummary],
+    studies: Sequence[StudySummary] = (),
+    *,
+    cut: bool = False,
+) -> list[str]:
     """A session from its journal: the same tables, and what is to be known of the file.
 
     Args:
         session: The session.
         scenarios: Its scenarios, judged.
+        studies: Its studies, judged.
         cut: A last line of the journal was cut short, and left out.
     """
     lines = [calibration_line(session.calibrations[-1]).strip()] if session.calibrations else []
-    lines += summary_lines(scenarios)
+    lines += summary_lines(scenarios) if scenarios else []
+    for study in studies:
+        lines += ["", *study_lines(study)]
     if cut:
         lines += ["", "the journal's last line was cut short, and left out: that session did not end as it should"]
     return lines

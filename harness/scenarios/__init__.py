@@ -1,7 +1,15 @@
 """What is measured, as data: agents, their options, the scenarios and the thresholds' table."""
 
-from harness.scenarios.catalogue import SCENARIOS, AgentSpec, RunnerOptions, Scenario, with_overrides
+from harness.scenarios.catalogue import (
+    SCENARIOS,
+    AgentSpec,
+    RunnerOptions,
+    Scenario,
+    with_agents,
+    with_overrides,
+)
 from harness.scenarios.profiles import PROFILES, Profile
+from harness.scenarios.studies import STUDIES, Study
 from harness.scenarios.terms import (
     DEFAULT_MAX_RUNS,
     FIRST_LOOK,
@@ -13,6 +21,7 @@ from harness.scenarios.terms import (
     InstrumentLimits,
     Stopping,
     StoredBaseline,
+    StudyTerms,
     Terms,
 )
 from harness.scenarios.thresholds import (
@@ -23,16 +32,18 @@ from harness.scenarios.thresholds import (
     parse_override,
     parse_thresholds,
 )
-from harness.scenarios.workflows import WORKFLOWS, Ask, Workflow
+from harness.scenarios.workflows import ENDLESS_WORKFLOWS, WORKFLOWS, Ask, Workflow
 
 __all__ = [
     "DEFAULT_MAX_RUNS",
+    "ENDLESS_WORKFLOWS",
     "FIRST_LOOK",
     "INSTRUMENT_LIMITS",
     "METRICS",
     "MOST_RUNS",
     "PROFILES",
     "SCENARIOS",
+    "STUDIES",
     "WORKFLOWS",
     "AgentSpec",
     "Ask",
@@ -47,10 +58,13 @@ __all__ = [
     "Scenario",
     "Stopping",
     "StoredBaseline",
+    "Study",
+    "StudyTerms",
     "Terms",
     "ThresholdTable",
     "Workflow",
     "parse_override",
     "parse_thresholds",
+    "with_agents",
     "with_overrides",
 ]

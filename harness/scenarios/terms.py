@@ -115,6 +115,23 @@ class StoredBaseline:
 
 
 @dataclass(frozen=True, slots=True)
+class StudyTerms:
+    """What a study is judged by besides its blocks.
+
+    Attributes:
+        instrument: What the instrument may be off by; None does not look at it.
+        left_out: Arms that could not be tried, and why.
+        stopping: When the session's scenarios have enough blocks.
+        options: What each role sends, in the scenario's order.
+    """
+
+    instrument: InstrumentLimits | None = None
+    left_out: dict[str, str] = field(default_factory=dict)
+    stopping: Stopping = field(default_factory=Stopping)
+    options: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """Everything besides its blocks that a scenario's verdicts depend on.
 

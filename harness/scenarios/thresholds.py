@@ -11,6 +11,7 @@ from typing import Literal
 from harness.records.errors import ConfigurationError
 from harness.scenarios.catalogue import SCENARIOS
 from harness.scenarios.profiles import PROFILES
+from harness.scenarios.sweeps import catalogue_name
 
 METRICS: Mapping[str, Literal["min", "max"]] = {
     "guide_efficiency_pct": "min",
@@ -49,9 +50,13 @@ class Override:
 
 
 def overridden(limits: Sequence[Limit], scenario: str, overrides: Sequence[Override]) -> tuple[Limit, ...]:
-    """The limits of a scenario with the overrides over them, in the order of ``METRICS``."""
+    """The limits of a scenario with the overrides over them, in the order of ``METRICS``.
+
+    What is for a catalogue's scenario holds for a sweep's cells of it too.
+    """
+    names = (None, catalogue_name(scenario), scenario)
     values = {limit.metric: limit.value for limit in limits}
-    values |= {each.limit.metric: each.limit.value for each in overrides if each.scenario in (None, scenario)}
+    values |= {each.limit.metric: each.limit.value for each in overrides if each.scenario in names}
     return tuple(Limit(metric, values[metric]) for metric in METRICS if metric in values)
 
 
@@ -66,7 +71,7 @@ class ThresholdTable:
     profiles: Mapping[str, Mapping[str, Mapping[str, float]]]
 
     def limits(self, profile: str, scenario: str, overrides: Sequence[Override] = ()) -> tuple[Limit, ...]:
-        """Limits of one scenario: the profile's default, its own over it, the command line's over both.
+        """Limits of a scenario, or of a sweep's cell: the profile's default, its own over it, the command line's last.
 
         Raises:
             ConfigurationError: If the table has no such profile.
@@ -75,7 +80,7 @@ class ThresholdTable:
             known = ", ".join(sorted(self.profiles))
             raise ConfigurationError(f"no profile {profile!r} in the thresholds' table; it has: {known}")
         table = self.profiles[profile]
-        values = {**table.get(DEFAULT_SCENARIO, {}), **table.get(scenario, {})}
+        values = {**table.get(DEFAULT_SCENARIO, {}), **table.get(catalogue_name(scenario), {})}
         return overridden([Limit(metric, value) for metric, value in values.items()], scenario, overrides)
 
 
@@ -127,7 +132,7 @@ def parse_override(text: str, scenarios: Sequence[str]) -> Override:
     Raises:
         ConfigurationError: If it is neither.
     """
-    name, equals, number = text.partition("=")
+    name, equals, number = text.rpartition("=")  # the name of a sweep's cell has some of its own
     scenario, dot, metric = name.strip().rpartition(".")
     where = f"--threshold {text}"
     try:

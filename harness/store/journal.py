@@ -1,81 +1,27 @@
 """The journal: JSON Lines, versioned, one block a line, on disk as soon as the block exists.
 
-Line 1 is ``{"type": "session", "format": 3, "session": {...}}`` with everything but the blocks; each later line is
-one of
-
-* ``{"type": "terms", "scenario": NAME, "terms": {...}}`` before a scenario's blocks: what they are to be judged by;
-* ``{"type": "block", "block": {...}}``;
-* ``{"type": "fault", "scenario": NAME, "fault": TEXT}``: what ended a scenario that its blocks do not tell.
-
-A line that a crash cut short is the last one, and is left out on reading.
-
-Format history:
-
-1. (0.1) first.
-2. (0.2) the session's calibrations, a run's loop lag, a request's stamps and read lag; all may be absent.
-3. (0.3) terms and faults; a block's side, memory and strangers on the GPU, a run's host load, the session's base; all
-   may be absent.
+What its lines are stands in :mod:`harness.store.stored`, with the format's history. While a journal is open its file is
+locked: two processes that appended to it would tear each other's lines. (On a file system without locks that is left
+to its users.) A lock ends with its process, however that ends.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
 
 import msgspec
 
-from harness.protocol import UNDECODABLE
 from harness.records import Block, Session
 from harness.records.errors import JournalError
-from harness.scenarios import InstrumentLimits, Stopping, Terms, ThresholdTable
-
-FORMAT = 3
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class StoredSession:
-    """What a journal holds.
-
-    Attributes:
-        path: The journal.
-        session: The session with its blocks.
-        terms: What each scenario is judged by, in the order of measuring; {} in formats 1 and 2.
-        faults: What ended a scenario, by scenario.
-        cut: True if a last line was cut short, and left out.
-    """
-
-    path: Path
-    session: Session
-    terms: dict[str, Terms]
-    faults: dict[str, str]
-    cut: bool
-
-    def terms_or_usual(self, table: ThresholdTable) -> dict[str, Terms]:
-        """The terms; where the journal has none, the table's limits and one look at all blocks.
-
-        Raises:
-            JournalError: If no scenario was begun.
-        """
-        names = dict.fromkeys(block.scenario for block in self.session.blocks)
-        limits = {name: table.limits(self.session.profile, name) for name in names}
-        usual = {
-            name: Terms(
-                limits=limits[name],
-                instrument=InstrumentLimits(),
-                stopping=Stopping(sum(block.scenario == name for block in self.session.blocks), fixed=True),
-                gates=max(1, sum(map(len, limits.values()))),
-            )
-            for name in names
-            if name not in self.terms
-        }
-        if not self.terms and not usual:
-            raise JournalError(f"{self.path} holds no block: the session ended before it measured anything")
-        return self.terms | usual
+from harness.scenarios import StudyTerms, Terms
+from harness.store.resumable import require_resumable
+from harness.store.stored import FORMAT, Resumption, StoredSession, parse_journal
 
 
 class Journal:
@@ -93,7 +39,7 @@ class Journal:
         except OSError as error:
             raise _unwritable(path, error) from error
         try:
-            self._file = path.open("xb")
+            self._file = path.open("xb", buffering=0)
         except FileExistsError as error:
             raise JournalError(
                 f"the journal {path} exists already: name another file, nothing is overwritten"
@@ -101,10 +47,58 @@ class Journal:
         except OSError as error:
             raise _unwritable(path, error) from error
         try:
+            _lock(self._file, path)
             self._write({"type": "session", "format": FORMAT, "session": replace(session, blocks=())})
         except JournalError:
             self.close()
             raise
+
+    @classmethod
+    def resume(cls, path: Path, session: Session) -> tuple[Journal, StoredSession]:
+        """Goes on with the journal of a session that was cut short: opens it for appending, and says who goes on.
+
+        A last line that was cut is taken away; whole lines stay as they are, those of blocks that were interrupted too.
+        If anything is wrong the file is left as it was.
+
+        Args:
+            path: The journal.
+            session: The session that goes on.
+
+        Returns:
+            The open journal, and what it held before, ``session`` among its ``resumed``.
+
+        Raises:
+            JournalError: If the file is no journal of this format, cannot be written, or is open in another process.
+            ConfigurationError: If ``session`` would measure something else; every difference is listed.
+        """
+        journal = cls.__new__(cls)
+        journal.path = path
+        try:
+            journal._file = path.open("r+b", buffering=0)
+        except OSError as error:
+            raise JournalError(f"the journal {path} cannot be gone on with: {error.strerror}") from error
+        try:
+            _lock(journal._file, path)
+            stored = journal._whole_lines(session)
+            head = replace(session, blocks=())
+            journal._write({"type": "resumed", "session": head})
+        except BaseException:
+            journal.close()
+            raise
+        return journal, replace(stored, resumed=(*stored.resumed, Resumption(len(stored.session.blocks), head)))
+
+    def _whole_lines(self, session: Session) -> StoredSession:
+        """What the file holds, after what a crash left of a line was taken away."""
+        try:
+            data = self._file.readall()
+            stored = parse_journal(data, self.path)
+            require_resumable(stored, session)
+            self._file.truncate(data.rfind(b"\n") + 1)
+            os.fsync(self._file.fileno())
+            self._file.seek(0, os.SEEK_END)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        return stored
 
     def append(self, block: Block) -> None:
         """Writes a block and sees it to the disk.
@@ -122,6 +116,14 @@ class Journal:
         """
         self._write({"type": "terms", "scenario": scenario, "terms": terms})
 
+    def study(self, name: str, terms: StudyTerms) -> None:
+        """Writes what a study is going to be judged by; a later line of the same study replaces it.
+
+        Raises:
+            JournalError: If it cannot be written.
+        """
+        self._write({"type": "study", "study": name, "terms": terms})
+
     def fault(self, scenario: str, text: str) -> None:
         """Writes what ended a scenario.
 
@@ -131,15 +133,24 @@ class Journal:
         self._write({"type": "fault", "scenario": scenario, "fault": text})
 
     def _write(self, line: dict[str, object]) -> None:
+        """Writes a line as a whole, or takes back what the disk took of it: the next line must not run into it."""
+        data = memoryview(msgspec.json.encode(line) + b"\n")
         try:
-            self._file.write(msgspec.json.encode(line) + b"\n")
-            self._file.flush()
+            begin, written = self._file.tell(), 0
+            try:
+                while written < len(data):
+                    written += self._file.write(data[written:]) or 0
+            finally:
+                if 0 < written < len(data):
+                    with contextlib.suppress(OSError):
+                        self._file.truncate(begin)
+                        self._file.seek(begin)
             os.fsync(self._file.fileno())
         except OSError as error:
             raise _unwritable(self.path, error) from error
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file, and with it ends the lock."""
         with contextlib.suppress(OSError):  # what a full disk did not take was told when it was written
             self._file.close()
 
@@ -154,56 +165,21 @@ class Journal:
         self.close()
 
 
-def read_journal(path: Path) -> StoredSession:
-    """What a journal holds, with every whole block; a last line cut short is left out.
+def _lock(file: FileIO, path: Path) -> None:
+    """Takes the file for this process.
 
     Raises:
-        JournalError: If the file cannot be read, is no journal, is of a newer format, or is damaged in the middle.
+        JournalError: If another one has it.
     """
     try:
-        *lines, rest = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise JournalError(f"the journal {path} cannot be read: {error.strerror}") from error
-    if not lines:
-        raise JournalError(f"{path} is not a journal: it has no whole line")
-    head = _decoded(lines[0], path, 1)
-    if head.get("type") != "session" or not isinstance(head.get("format"), int):
-        raise JournalError(f"{path} is not a journal of this program: its first line is no session")
-    if head["format"] > FORMAT:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
         raise JournalError(
-            f"{path} is of format {head['format']}, this version reads up to {FORMAT}: read it with a newer version"
-        )
-    session = _converted(head.get("session"), Session, path, 1)
-    blocks: list[Block] = []
-    terms: dict[str, Terms] = {}
-    faults: dict[str, str] = {}
-    for number, line in enumerate(lines[1:], start=2):
-        item = _decoded(line, path, number)
-        if item.get("type") == "block":
-            blocks.append(_converted(item.get("block"), Block, path, number))
-        elif item.get("type") == "terms":
-            name = _converted(item.get("scenario"), str, path, number)
-            terms[name] = _converted(item.get("terms"), Terms, path, number)
-        elif item.get("type") == "fault":
-            name = _converted(item.get("scenario"), str, path, number)
-            faults[name] = _converted(item.get("fault"), str, path, number)
-    return StoredSession(path, replace(session, blocks=tuple(blocks)), terms, faults, cut=bool(rest))
+            f"the journal {path} is open in another session: wait until that has ended, or end it"
+        ) from error
+    except OSError:  # a file system without locks
+        return
 
 
 def _unwritable(path: Path, error: OSError) -> JournalError:
     return JournalError(f"the journal {path} cannot be written: {error.strerror or error}")
-
-
-def _decoded(line: bytes, path: Path, number: int) -> dict[str, Any]:
-    try:
-        item = msgspec.json.decode(line)
-    except UNDECODABLE as error:
-        raise JournalError(f"{path}, line {number} is damaged: {error}") from error
-    return item if isinstance(item, dict) else {}
-
-
-def _converted(item: object, shape: type[_T], path: Path, number: int) -> _T:
-    try:
-        return msgspec.convert(item, type=shape)
-    except msgspec.ValidationError as error:
-        raise JournalError(f"{path}, line {number} does not hold what its format says: {error}") from error

@@ -8,6 +8,7 @@ from harness.testing.builders import (
     build_request,
     build_run,
     build_session,
+    build_study_block,
 )
 from harness.testing.clock import FakeClock
 from harness.testing.streams import done_line, stream_lines, text_line
@@ -22,6 +23,7 @@ __all__ = [
     "build_request",
     "build_run",
     "build_session",
+    "build_study_block",
     "done_line",
     "find_true_request",
     "stream_lines",

@@ -6,6 +6,7 @@ Durations are given in ms, because people think in them; the records hold ns as 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from harness.records import (
     AgentRun,
@@ -161,6 +162,51 @@ def build_block(
         deadline_s=300.0,
         error=error,
     )
+
+
+def build_study_block(
+    arms: Mapping[str, Mapping[str, float]],
+    *,
+    index: int = 1,
+    study: str = "patterns",
+    warmup: bool = False,
+    tokens: int = 10,
+    ttft_ms: float = 100.0,
+    load_ms: Mapping[str, float] | None = None,
+    background: Mapping[str, Sequence[str]] | None = None,
+    shared: Sequence[str] = (),
+) -> Block:
+    """A valid block of a study: durations by arm and role, ms.
+
+    Args:
+        arms: What its agents take in each arm.
+        index: The block's index.
+        study: The study.
+        warmup: It is the warm-up block.
+        tokens: Tokens of each agent.
+        ttft_ms: Time to first token of each agent, ms.
+        load_ms: The load that the server told every agent of, by arm, ms; within the agent's duration.
+        background: By arm, agents that kept a server busy; their last request was cut off at the end of the arm.
+        shared: Arms whose agents share one server; in the others each agent has its own.
+    """
+    loads, behind = load_ms or {}, background or {}
+    urls: dict[str, str] = {}
+    for role in (role for agents in (*arms.values(), *behind.values()) for role in agents):
+        urls.setdefault(role, f"http://127.0.0.1:{len(urls) + 1}")
+
+    def agent(arm: str, role: str, ms: float) -> AgentRun:
+        run = build_agent_run(role, ms, ttft_ms=ttft_ms, tokens=tokens, load_ms=loads.get(arm, 0.0))
+        return replace(run, url=_URL if arm in shared else urls[role])
+
+    def cut_off(role: str, ms: float) -> AgentRun:
+        return replace(build_agent_run(role, ms, error="cancelled"), url=urls[role])
+
+    runs = []
+    for arm, agents in arms.items():
+        run = build_run(arm, [agent(arm, role, ms) for role, ms in agents.items()])
+        beside = tuple(cut_off(role, max(agents.values())) for role in behind.get(arm, ()))
+        runs.append(replace(run, background=beside))
+    return Block(study, index, warmup, tuple(arms), tuple(runs), deadline_s=300.0)
 
 
 def build_calibration() -> Calibration:

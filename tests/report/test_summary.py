@@ -22,6 +22,7 @@ FIGURES = {
     "efficiency_bound_pct",
     "slowdown",
     "ttft_ratio",
+    "fairness",
     "contention_rate",
     "aggregate_tok_s",
     "concurrent_wall_s",
@@ -43,8 +44,11 @@ SESSION = {
     "base",
     "journal",
     "scenarios",
+    "studies",
 }
 SCENARIO = FIGURES | {
+    "interference",
+    "resources",
     "changes",
     "loss",
     "ledgers",
@@ -116,11 +120,11 @@ def _read_back(*scenarios: ScenarioSummary) -> dict[str, Any]:
 
 
 def test_the_format_and_the_facts_stand_beside_the_scenarios() -> None:
-    """Format 2: a change of meaning needs a new number."""
+    """Format 3: a change of meaning needs a new number."""
     document = _read_back(GOOD)
-    assert SUMMARY_FORMAT == 2
+    assert SUMMARY_FORMAT == 3
     assert set(document) == SESSION
-    assert (document["format"], document["server"], document["seed"]) == (2, "embedded", 7)
+    assert (document["format"], document["server"], document["seed"]) == (3, "embedded", 7)
     assert document["stopping"] == {"runs": 5, "fixed": True}
 
 

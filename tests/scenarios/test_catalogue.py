@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from harness.scenarios import PROFILES, SCENARIOS, WORKFLOWS, RunnerOptions, with_overrides
+from harness.scenarios import PROFILES, SCENARIOS, WORKFLOWS, RunnerOptions, with_agents, with_overrides
 
 TUNED = {"top_p": 0.9, "top_k": 40, "repeat_penalty": 1.1}
 
@@ -91,3 +93,18 @@ def test_without_overrides_nothing_changes() -> None:
 def test_each_profile_has_its_number_of_tokens(name: str, tokens: int) -> None:
     """A slower host is asked for fewer tokens."""
     assert (PROFILES[name].name, PROFILES[name].num_predict) == (name, tokens)
+
+
+@pytest.mark.parametrize("count", [2, 3, 8])
+def test_a_scenario_has_as_many_agents_as_are_asked_for(count: int) -> None:
+    """Its own again and again, with their options; roles are told apart, and the first two are called as ever."""
+    for scenario in SCENARIOS.values():
+        agents = with_agents(scenario, count).agents
+        assert len({agent.role for agent in agents}) == len(agents) == count
+        assert agents[:2] == scenario.agents
+        for position, agent in enumerate(agents):
+            own = scenario.agents[position % 2]
+            assert replace(agent, role=own.role) == own
+    assert [agent.role for agent in with_agents(SCENARIOS["chimera_homo"], 5).agents] == [
+        "DataCollector", "Insight", "DataCollector-2", "Insight-2", "DataCollector-3",
+    ]  # fmt: skip

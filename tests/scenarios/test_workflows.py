@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from harness.records import RequestRecord
-from harness.scenarios import WORKFLOWS
+from harness.scenarios import ENDLESS_WORKFLOWS, WORKFLOWS
 from harness.scenarios.workflows import Aggregate, BenchmarkRecord, aggregate, ingest
 from harness.testing import build_request
 
@@ -62,3 +62,24 @@ def test_aggregate_averages_by_server_in_order_of_appearance() -> None:
         BenchmarkRecord("b", 40, 2.0, 0.75),
     )
     assert aggregate(rows) == (Aggregate("b", 15.0, 0.5), Aggregate("a", 4.0, 1.0))
+
+
+class EnoughError(Exception):
+    """Ends what does not end by itself."""
+
+
+@pytest.mark.parametrize("name", ENDLESS_WORKFLOWS)
+@pytest.mark.asyncio
+async def test_an_agent_in_the_background_asks_until_it_is_cut_off(name: str) -> None:
+    """The same call again and again."""
+    asked: list[str] = []
+
+    async def ask(call: str, _prompt: str) -> RequestRecord:
+        asked.append(call)
+        if len(asked) == 5:
+            raise EnoughError
+        return build_request()
+
+    with pytest.raises(EnoughError):
+        await ENDLESS_WORKFLOWS[name](ask)
+    assert len(set(asked)) == 1

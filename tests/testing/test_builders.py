@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from harness.judge import block_figures, invalid_reasons
+from harness.judge.validity import study_reasons
 from harness.protocol import fold_stream
 from harness.records import Chunk
-from harness.testing import FakeClock, build_block, build_request, stream_lines
+from harness.testing import FakeClock, build_block, build_request, build_study_block, stream_lines
 
 
 def test_a_built_block_is_valid_and_perfect() -> None:
@@ -16,6 +17,15 @@ def test_a_built_block_is_valid_and_perfect() -> None:
     assert invalid_reasons(block) == ()
     figures = block_figures(block)
     assert (figures.measured_efficiency_pct, figures.guide_speedup) == (100.0, 2.0)
+
+
+def test_a_built_block_of_a_study_is_valid() -> None:
+    """Agents have servers of their own unless they are to share one; those in the background end with the others."""
+    arms = {"dual": {"A": 1000.0, "B": 900.0}, "single": {"A": 2000.0, "B": 2000.0}, "decode:A": {"A": 1500.0}}
+    block = build_study_block(arms, background={"decode:A": "B"}, shared=("single",))
+    assert study_reasons(block) == ()
+    assert [len({agent.url for agent in run.agents}) for run in block.runs] == [2, 1, 1]
+    assert block.runs[2].background[0].finished_ns == block.runs[2].finished_ns
 
 
 @pytest.mark.parametrize("tokens", [0, 1, 2, 7])
