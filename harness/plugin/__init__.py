@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from itertools import cycle
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from harness.judge import ScenarioSummary, Verdict
+from harness.judge.study import StudySummary
 from harness.plugin.flags import add_options
+from harness.plugin.layers import layered
 from harness.plugin.opening import open_session
 from harness.plugin.options import Settings, read_settings
 from harness.plugin.session import PerfSession
+from harness.plugin.telling import closing_lines, plan_lines, undecided_line
+from harness.plugin.timings import RecordedTimer, recorded_timer, store_timings
 from harness.records.errors import HarnessError
-from harness.report import breach_message, calibration_line, invalid_message, printable, printable_lines, summary_lines
+from harness.report import breach_message, invalid_message, printable, printable_lines
+from harness.report.presets import SettingSource
 
 _SETTINGS = pytest.StashKey[Settings]()
 _SESSION = pytest.StashKey[PerfSession]()
+_SOURCES: pytest.StashKey[Sequence[SettingSource]] = pytest.StashKey()
 _NOTES: pytest.StashKey[list[str]] = pytest.StashKey()
 _LEFT_OUT: pytest.StashKey[list[str]] = pytest.StashKey()
 _SCENARIO_FIXTURE = "scenario_name"
+_STUDY_FIXTURE = "study_name"
 _NOT_DISTRIBUTED = (
     "pytest-xdist (-n) would run measurements at the same time and spoil each of them: leave -n out for perf tests"
 )
+__all__ = ["RecordedTimer", "recorded_timer", "store_timings"]  # fixtures of another module
+
 _MARKS = (
     "gpu: needs a real Ollama whose model sits in GPU memory; left out unless -m names the mark",
     "ollama: needs a real Ollama; left out where there is none, an error if -m names the mark",
@@ -42,9 +51,14 @@ def pytest_configure(config: pytest.Config) -> None:
     for mark in _MARKS:
         config.addinivalue_line("markers", mark)
     try:
-        config.stash[_SETTINGS] = read_settings(config.getoption)
+        layers = layered(config.getoption, os.environ)
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from None
+    try:
+        config.stash[_SETTINGS] = read_settings(layers)
+    except HarnessError as error:
+        raise pytest.UsageError(layers.explained(str(error))) from None
+    config.stash[_SOURCES] = layers.sources()
     config.stash[_LEFT_OUT], config.stash[_NOTES] = [], []
     if _is_distributed(config) and any(Path(argument).name == "perf" for argument in config.args):
         raise pytest.UsageError(_NOT_DISTRIBUTED)
@@ -54,20 +68,36 @@ def _is_distributed(config: pytest.Config) -> bool:
     return bool(config.getoption("numprocesses", None)) or hasattr(config, "workerinput")
 
 
+def _chosen(config: pytest.Config) -> dict[str, list[str]]:
+    """What each fixture that names something to measure is parametrised by."""
+    settings = config.stash[_SETTINGS]
+    return {
+        _SCENARIO_FIXTURE: [scenario.name for scenario in settings.scenarios],
+        _STUDY_FIXTURE: [study.name for study in settings.studies],
+    }
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrises tests that use `scenario_name` by the chosen scenarios."""
-    if _SCENARIO_FIXTURE in metafunc.fixturenames:
-        names = [scenario.name for scenario in metafunc.config.stash[_SETTINGS].scenarios]
-        metafunc.parametrize(_SCENARIO_FIXTURE, names)
+    """Parametrises tests that use `scenario_name` or `study_name` by what was chosen."""
+    for fixture, names in _chosen(metafunc.config).items():
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, names)
 
 
 def _measures(item: pytest.Item) -> bool:
-    return _SCENARIO_FIXTURE in getattr(item, "fixturenames", ())
+    return bool({_SCENARIO_FIXTURE, _STUDY_FIXTURE}.intersection(getattr(item, "fixturenames", ())))
+
+
+def _leave_out_unchosen(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Pytest makes a skipped test of one without a parameter; nobody asked for that one."""
+    empty = {fixture for fixture, names in _chosen(config).items() if not names}
+    items[:] = [item for item in items if not empty.intersection(getattr(item, "fixturenames", ()))]
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out, with a line that says so, what cannot run or was not asked for; what was asked for must run."""
+    _leave_out_unchosen(config, items)
     selection = config.stash[_SETTINGS].selection
     nowhere = f"no real Ollama ({selection.reason})" if selection.kind == "embedded" else None
     for mark, reason in (("gpu", "ask for them with -m gpu"), ("ollama", nowhere)):
@@ -86,14 +116,7 @@ def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest
     settings = config.stash[_SETTINGS]
     lines = [*config.stash[_LEFT_OUT]]
     if any(_measures(item) for item in items):
-        selection = settings.selection
-        where = f" {', '.join(selection.urls)}" if selection.urls else ""
-        names = ", ".join(scenario.name for scenario in settings.scenarios)
-        lines.append(f"servers: {selection.kind}{where} ({selection.reason}); model {selection.model}")
-        unit = "pairs of blocks (base and candidate)" if settings.base else "blocks"
-        until = "" if settings.stopping.fixed else ", as many as the verdicts need"
-        most = f"{'' if settings.stopping.fixed else 'at most '}{settings.stopping.runs} {unit}"
-        lines.append(f"plan: {names}; {most} each after a warm-up{until}; seed {settings.seed}")
+        lines += plan_lines(settings, config.stash[_SOURCES])
     return [printable(line) for line in lines]
 
 
@@ -145,61 +168,38 @@ async def measured(request: pytest.FixtureRequest, perf_session: PerfSession, sc
     fault = None
     try:
         await perf_session.measure(scenario_name, profile)
+        if perf_session.settings.mitigate and perf_session.summaries[scenario_name].verdict is Verdict.FAIL:
+            await perf_session.mitigate(scenario_name)
     except HarnessError as error:
         fault = f"{scenario_name}: INVALID: {error}"
-    for name, text in perf_session.server_logs():  # pytest shows these with a failure or an error only
-        request.node.add_report_section("measuring", f"log of {name}", printable_lines(text))
+    _add_logs(request, perf_session)
     summary = perf_session.summaries[scenario_name]
     if summary.verdict is Verdict.INVALID:
         pytest.fail(printable_lines(fault) if fault else invalid_message(summary), pytrace=False)
     return summary
 
 
-class RecordedTimer:
-    """A timer that pytest-benchmark reads and that moves only by recorded durations, s."""
-
-    __name__ = "recorded_durations"
-
-    def __init__(self) -> None:
-        """Starts at 0."""
-        self._now_s = 0.0
-
-    def __call__(self) -> float:
-        """The present reading, s."""
-        return self._now_s
-
-    def advance(self, duration_s: float) -> None:
-        """Moves by one recorded duration."""
-        self._now_s += duration_s
-
-
-@pytest.fixture
-def recorded_timer(request: pytest.FixtureRequest) -> RecordedTimer:
-    """Makes this test's `benchmark` read recorded durations; must come before `benchmark` among the fixtures."""
-    timer = RecordedTimer()
-    request.node.add_marker(pytest.mark.benchmark(timer=timer, group="concurrent run"))
-    return timer
+@pytest_asyncio.fixture(loop_scope="session")
+async def studied(request: pytest.FixtureRequest, perf_session: PerfSession, study_name: str) -> StudySummary:
+    """The study measured and judged; one whose blocks cannot be judged is an error."""
+    fault = None
+    try:
+        await perf_session.study(study_name)
+    except HarnessError as error:
+        fault = f"{study_name}: INVALID: {error}"
+    _add_logs(request, perf_session)
+    summary = perf_session.studied[study_name]
+    if fault or summary.invalid or not summary.blocks:
+        reasons = [reason for found in summary.invalid.values() for reason in found]
+        if fault or summary.unsaid:
+            pytest.fail(printable_lines(fault or "\n".join([summary.unsaid, *reasons])), pytrace=False)
+    return summary
 
 
-@pytest.fixture
-def store_timings(recorded_timer: RecordedTimer, benchmark: Callable[..., object]) -> Callable[[ScenarioSummary], None]:
-    """Hands the recorded wall times of a scenario's concurrent runs to pytest-benchmark, with its figures.
-
-    The blocks are measured before (their number and order are not pytest-benchmark's to choose); a round is one
-    recorded concurrent run.
-    """
-
-    def store(summary: ScenarioSummary) -> None:
-        durations = cycle([block.concurrent_wall_s for block in summary.blocks])
-        benchmark.extra_info.update(  # type: ignore[attr-defined]
-            verdict=summary.verdict.value,
-            **{name: estimate.point for name, estimate in summary.estimates.items()},
-        )
-        benchmark.pedantic(  # type: ignore[attr-defined]
-            lambda: recorded_timer.advance(next(durations)), rounds=len(summary.blocks), iterations=1
-        )
-
-    return store
+def _add_logs(request: pytest.FixtureRequest, session: PerfSession) -> None:
+    """Pytest shows these with a failure or an error only."""
+    for name, text in session.server_logs():
+        request.node.add_report_section("measuring", f"log of {name}", printable_lines(text))
 
 
 @pytest.fixture
@@ -220,21 +220,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if session is None:
         return
     terminalreporter.section("concurrency")
-    if session.session.calibrations:
-        terminalreporter.write_line(calibration_line(session.session.calibrations[-1]).strip())
-    for line in summary_lines(list(session.summaries.values())) if session.summaries else ():
+    for line in closing_lines(session):
         terminalreporter.write_line(line)
-    for name, blocks in session.blocks.items():
-        if name not in session.summaries:
-            terminalreporter.write_line(f"{name}: not finished; {len(blocks)} blocks are in the journal")
-    undecided = [s.name for s in session.summaries.values() if s.verdict is Verdict.INCONCLUSIVE]
-    if undecided:
-        terminalreporter.write_line(
-            f"INCONCLUSIVE: {', '.join(undecided)}: more blocks (--max-runs, --runs) may decide; "
-            "--inconclusive=fail makes this red",
-            yellow=True,
-            bold=True,
-        )
+    if undecided := undecided_line(session):
+        terminalreporter.write_line(undecided, yellow=True, bold=True)
     for line in config.stash[_NOTES]:
         terminalreporter.write_line(line)
     terminalreporter.write_line(f"journal: {session.journal.path}")

@@ -5,15 +5,43 @@ from __future__ import annotations
 import pytest
 
 from harness.judge import COMPARED, COMPARED_BY_DEFAULT
-from harness.scenarios import DEFAULT_MAX_RUNS, SCENARIOS
+from harness.scenarios import DEFAULT_MAX_RUNS, SCENARIOS, STUDIES
 from harness.scenarios.options import REPEATED_TERMS_OPTIONS, TERMS_OPTIONS
+from harness.scenarios.presets import PRESETS
 
 DEFAULT_DEADLINE_S = 300.0
+PREFLIGHTS = ("stop", "warn", "off")
+STUDY_RUNS = 8
+"""Blocks of a study, unless the user says otherwise."""
 
 # (flag, metavar or None for a switch, help)
 OPTIONS: tuple[tuple[str, str | None, str], ...] = (
-    ("--scenario", "NAME", f"measure only this scenario; may be repeated. Known: {', '.join(SCENARIOS)}"),
-    ("--runs", "N", "measure exactly N blocks a scenario, the warm-up block not counted, and look once at the end"),
+    (
+        "--scenario",
+        "NAME",
+        f"measure only this scenario; may be repeated. Known: {', '.join(SCENARIOS)}; studies: {', '.join(STUDIES)}",
+    ),
+    (
+        "--sweep",
+        "SWEEP",
+        "measure a grid of configurations in the order with the fewest reloads: tr110, a file.toml, or as "
+        "'chimera_homo:num_ctx=512,1024;temperature=0.6,0.8'; may be repeated",
+    ),
+    ("--passes", "N", "spread the blocks of each cell of a sweep over N passes through the grid (default 1)"),
+    (
+        "--resume",
+        "JOURNAL",
+        "go on with a session that was cut short: blocks that its journal has are not repeated",
+    ),
+    ("--agents", "N", "agents of each scenario (default 2): DataCollector, Insight, DataCollector-2, ..."),
+    ("--stagger", "S", "in the concurrent run each agent starts S seconds after the one before it (default 0)"),
+    ("--prompt-words", "ROLE=N", "put N words before each prompt of an agent; may be repeated"),
+    (
+        "--runs",
+        "N",
+        "measure exactly N blocks a scenario, the warm-up block not counted, and look once at the end "
+        f"(studies: default {STUDY_RUNS})",
+    ),
     (
         "--max-runs",
         "N",
@@ -30,12 +58,15 @@ OPTIONS: tuple[tuple[str, str | None, str], ...] = (
         "KIND",
         "ollama, embedded or connect (default: URLs given, else `ollama` on PATH, else embedded)",
     ),
+    ("--servers", "N", "servers to start, or for --server connect Ollama's usual port and those after it (default 2)"),
+    ("--url", "URL", "a server to connect to, never stopped; repeat it for each, the agents are dealt out to them"),
+    ("--parallel-url", "URL", "one more to connect to, with OLLAMA_NUM_PARALLEL >= agents (for the study patterns)"),
     ("--collector-ollama-url", "URL", "server of the DataCollector; connect to it, never stop it"),
     ("--insight-ollama-url", "URL", "server of the Insight agent; connect to it, never stop it"),
     ("--ollama-bin", "PATH", "the `ollama` program to start servers with"),
     ("--ports", "P,P", "ports of started servers (default 11434,11435 for ollama, free ones for embedded)"),
     ("--free-ports", None, "take free ports where the wanted ones are in use"),
-    ("--pin", "CPU,CPU", "pin started servers to CPUs: 0,1 or 0-3,4-7; 0,0 puts both on one"),
+    ("--pin", "CPU,CPU", "pin started servers to CPUs, one each: 0,1 or 0-3,4-7; 0,0 puts both on one"),
     (
         "--num-thread",
         "N",
@@ -75,6 +106,23 @@ OPTIONS: tuple[tuple[str, str | None, str], ...] = (
     ("--baseline", "NAME", "compare this session's ratios with the sessions of the stored baseline NAME"),
     ("--baseline-dir", "DIR", "where stored baselines are (default perf/baselines)"),
     ("--baseline-allow", "FACT", "compare though this fact of the environment differs; may be repeated"),
+    (
+        "--preflight",
+        "stop|warn|off",
+        "what a failed item of the checklist does before anything is measured (default stop: nothing is measured)",
+    ),
+    ("--mitigate", None, "after a scenario that failed, try the guide's remedies on it and say what each bought"),
+    ("--no-sampling", None, "do not sample the servers' and GPUs' resources during the runs"),
+    (
+        "--preset",
+        "NAME",
+        f"the tuned agents' options by the guide's strategy; --chimera-... goes over it. Known: {', '.join(PRESETS)}",
+    ),
+    (
+        "--settings",
+        "FILE",
+        "a TOML file of options, without dashes in front: max-runs = 20; below the environment and the command line",
+    ),
     ("--no-calibration", None, "do not measure the instrument's own error first (about a second)"),
     ("--journal", "FILE", "journal of all raw timings (default: a new file in .perf/)"),
     ("--summary-json", "FILE", "write the summary for programs"),
@@ -91,8 +139,11 @@ OPTIONS: tuple[tuple[str, str | None, str], ...] = (
     ("--chimera2-top-k", "K", "top_k"),
     ("--chimera2-repeat-penalty", "R", "repeat_penalty"),
 )
-_REPEATED = (
+REPEATED = (
     "--scenario",
+    "--sweep",
+    "--prompt-words",
+    "--url",
     *REPEATED_TERMS_OPTIONS,
     "--base-option",
     "--compare",
@@ -107,5 +158,5 @@ def add_options(parser: pytest.Parser) -> None:
         if metavar is None:
             group.addoption(flag, action="store_true", default=False, help=text)
         else:
-            action = "append" if flag in _REPEATED else "store"
+            action = "append" if flag in REPEATED else "store"
             group.addoption(flag, action=action, default=None, metavar=metavar, help=text)

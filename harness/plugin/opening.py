@@ -17,27 +17,28 @@ from harness.measure import (
     Coordinator,
     HostWatch,
     Lookout,
-    RequestSettings,
-    ScenarioPlan,
+    ResourceWatch,
     anchor,
-    bind,
     measuring_client,
     nonces,
     run_calibration,
 )
+from harness.plugin.checking import perf_session_checklist
 from harness.plugin.compare import stored_baselines
 from harness.plugin.options import Settings
+from harness.plugin.planning import Planner, base_plan, num_threads, options_of
 from harness.plugin.session import PerfSession, Say
+from harness.plugin.sweeping import SweepProgress
 from harness.records import BaseSide, Calibration, ServerInfo, Session
-from harness.records.session import BASE
 from harness.records.stream import encodable
 from harness.report import calibration_line
-from harness.scenarios import PROFILES, WORKFLOWS, Scenario
+from harness.report.checklist import preflight_lines
+from harness.scenarios import ENDLESS_WORKFLOWS, PROFILES, WORKFLOWS
 from harness.servers.fleet import Server, open_servers
-from harness.servers.host import is_local, threads_per_server, usable_cores
+from harness.servers.host import usable_cores
 from harness.servers.model import describe, model_in_place
 from harness.servers.selection import Selection, is_embedded_model
-from harness.store import Journal, read_environment
+from harness.store import Journal, StoredSession, read_environment
 
 _CALIBRATIONS = 3
 _PLACES = ("OLLAMA_HOST", "OLLAMA_MODELS")
@@ -50,19 +51,6 @@ def profile_of(infos: Sequence[ServerInfo], model: str) -> str:
     return "embedded" if is_embedded_model(model) else "cpu"
 
 
-def num_threads(settings: Settings, infos: Sequence[ServerInfo]) -> tuple[tuple[int | None, ...], str]:
-    """``num_thread`` by server (None sends none), and the reason in words."""
-    count = len(infos)
-    if settings.num_thread is not None:
-        return (settings.num_thread or None,) * count, "--num-thread"
-    if any(info.size_vram > 0 for info in infos):
-        return (None,) * count, "not sent, the model is in GPU memory"
-    if not all(is_local(info.url) for info in infos):
-        return (None,) * count, "not sent, the servers' cores are not known: set --num-thread on CPU-only hosts"
-    cores = usable_cores()
-    return threads_per_server(count, cores, settings.selection.pins), f"no GPU: {cores} usable cores, {count} servers"
-
-
 def default_journal(root: Path) -> Path:
     """A new file in ``.perf/``."""
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
@@ -71,17 +59,23 @@ def default_journal(root: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """Ready servers with a model on them: the candidate's, or the base's."""
+    """Ready servers with a model on them: the candidate's, or the base's.
+
+    The agents' servers have an info each; the one that works on several requests at once has none.
+    """
 
     servers: tuple[Server, ...]
     infos: tuple[ServerInfo, ...]
     model: str
+    parallel_url: str | None = None
 
 
 async def _open_side(stack: contextlib.AsyncExitStack, selection: Selection, settings: Settings, say: Say) -> _Side:
     servers = await stack.enter_async_context(open_servers(selection, say))
     await stack.enter_async_context(model_in_place(servers, selection, say, settings.deadline_s))
-    return _Side(servers, await _probe(servers, selection.model, settings), selection.model)
+    agents = [server for server in servers if server.parallel is None]
+    parallel = next((server.url for server in servers if server.parallel is not None), None)
+    return _Side(servers, await _probe(agents, selection.model, settings), selection.model, parallel)
 
 
 async def _open_base(stack: contextlib.AsyncExitStack, candidate: _Side, settings: Settings, say: Say) -> _Side | None:
@@ -102,36 +96,11 @@ async def _open_base(stack: contextlib.AsyncExitStack, candidate: _Side, setting
 async def _probe(servers: Sequence[Server], model: str, settings: Settings) -> tuple[ServerInfo, ...]:
     """Loads the model everywhere, one server after the other, and looks where its memory went."""
     infos = []
-    for server, agent in zip(servers, settings.scenarios[0].agents, strict=False):
+    scenario = next(iter(settings.scenarios or settings.studied.values()))
+    for server, agent in zip(servers, scenario.agents, strict=False):
         await server.api.load(model, agent.options.sent(), deadline_s=settings.deadline_s)
         infos.append(await describe(server, model))
     return tuple(infos)
-
-
-def _plan(scenario: Scenario, settings: Settings, session: Session, requests: RequestSettings) -> ScenarioPlan:
-    urls = tuple(server.url for server in session.servers)
-    return ScenarioPlan(
-        name=scenario.name,
-        agents=bind(scenario, urls, session.model, requests),
-        runs=settings.stopping.runs,
-        seed=settings.seed,
-        max_concurrent=session.max_concurrent,
-        deadline_s=settings.deadline_s,
-    )
-
-
-def _base_plan(plan: ScenarioPlan, base: _Side, options: dict[str, float]) -> ScenarioPlan:
-    """The same scenario on the base: its servers and model, its options over the scenario's."""
-    urls = [info.url for info in base.infos]
-    agents = tuple(
-        replace(agent, url=urls[i % len(urls)], model=base.model, options=agent.options | options)
-        for i, agent in enumerate(plan.agents)
-    )
-    return replace(plan, agents=agents, side=BASE)
-
-
-def _options(plans: dict[str, ScenarioPlan]) -> dict[str, dict[str, dict[str, float]]]:
-    return {name: {agent.role: dict(agent.options) for agent in plan.agents} for name, plan in plans.items()}
 
 
 async def _open_clients(stack: contextlib.AsyncExitStack, urls: Sequence[str]) -> dict[str, httpx.AsyncClient]:
@@ -181,27 +150,35 @@ async def open_session(settings: Settings, root: Path, say: Say) -> AsyncIterato
         for scenario in settings.scenarios:  # a table without this profile is found now, not after the measuring
             settings.thresholds.limits(profile, scenario.name)
         threads, reason = num_threads(settings, infos)
-        requests = RequestSettings(settings.num_predict or PROFILES[profile].num_predict, settings.seed, threads)
         session = Session(
             environment=read_environment(anchor(), usable_cores()),
             servers=infos,
             model=model,
             profile=profile,
             seed=settings.seed,
-            max_concurrent=settings.max_concurrent or max(len(scenario.agents) for scenario in settings.scenarios),
+            max_concurrent=settings.max_concurrent or _most_agents(settings),
             settings={"block_deadline_s": f"{settings.deadline_s:g}", **_server_settings(settings.selection)},
         )
-        plans = {scenario.name: _plan(scenario, settings, session, requests) for scenario in settings.scenarios}
+        planner = Planner(settings, session, threads, candidate.parallel_url)
+        plans = {scenario.name: planner.scenario(scenario) for scenario in settings.scenarios}
+        studies = {study.name: planner.study(study) for study in settings.studies}
         base_plans = {}
         if base is not None and settings.base is not None:
-            base_plans = {name: _base_plan(plan, base, settings.base.options) for name, plan in plans.items()}
-            session = replace(session, base=BaseSide(base.infos, base.model, _options(base_plans)))
-        session = replace(session, options=_options(plans))
+            urls = [info.url for info in base.infos]
+            base_plans = {
+                name: base_plan(plan, urls, base.model, settings.base.options) for name, plan in plans.items()
+            }
+            session = replace(session, base=BaseSide(base.infos, base.model, options_of(base_plans)))
+        every = plans | {name: plan for name, (plan, _) in studies.items()}
+        session = replace(session, options=options_of(every))
         baselines = stored_baselines(settings.baselines, session, say)
         session = replace(session, calibrations=await _calibrate(settings, session.max_concurrent, say))
         servers = candidate.servers + (base.servers if base and base.servers is not candidate.servers else ())
         clients = await _open_clients(stack, [server.url for server in servers])
-        journal = stack.enter_context(Journal(settings.journal or default_journal(root), session))
+        journal, stored = _journal(settings, session, root)
+        stack.enter_context(journal)
+        if stored is not None:
+            session = _gone_on(stored.session, session)
         for info in infos:
             say(_server_line(info, model))
         for info in base.infos if base else ():
@@ -211,10 +188,71 @@ async def open_session(settings: Settings, root: Path, say: Say) -> AsyncIterato
         watch = HostWatch.of(servers)
         for url in watch.untold:
             say(f"  the process of {url} is not known: other processes on its CPUs are not told from it")
-        coordinator = Coordinator(clients, WORKFLOWS, session.max_concurrent, nonces(), host=watch)
-        look = Lookout(servers, watch).look
-        perf = PerfSession(settings, servers, session, plans, base_plans, coordinator, journal, look, baselines, say)
+        sampler = stack.enter_context(ResourceWatch.start(servers)) if settings.sample else None
+        coordinator = Coordinator(clients, {**WORKFLOWS, **ENDLESS_WORKFLOWS}, nonces(), host=watch, resources=sampler)
+        perf = PerfSession(
+            settings=settings,
+            servers=servers,
+            session=session,
+            planner=planner,
+            plans=plans,
+            base_plans=base_plans,
+            studies=studies,
+            coordinator=coordinator,
+            journal=journal,
+            look=Lookout(servers, watch).look,
+            baselines=baselines,
+            say=say,
+        )
+        _take_up(perf, stored)
         for name in plans:  # levels for so many gates and looks are missed now, not after the measuring
             design_of(perf.terms_of(name, profile))
+        await _check(perf)
         perf.write_summary()  # an unwritable file is found now, not after the measuring
         yield perf
+
+
+async def _check(perf: PerfSession) -> None:
+    """The pre-flight: the checklist's items that are not ok, and what a failed one means for the session."""
+    mode = perf.settings.preflight
+    if mode == "off":
+        perf.say("  pre-flight: not checked (--preflight off)")
+        return
+    checklist = await perf_session_checklist(perf)
+    for line in preflight_lines(checklist):
+        perf.say(line)
+    failed = checklist.failed
+    if failed and mode == "stop":
+        item = failed[0]
+        perf.unfit = f"the pre-flight failed: {item.name}: {item.found}; {item.advice} (--preflight warn goes on)"
+
+
+def _journal(settings: Settings, session: Session, root: Path) -> tuple[Journal, StoredSession | None]:
+    """A new journal, or one that is gone on with and what it holds."""
+    if settings.resume is not None:
+        return Journal.resume(settings.resume, session)
+    return Journal(settings.journal or default_journal(root), session), None
+
+
+def _gone_on(stored: Session, now: Session) -> Session:
+    """One session of both: begun by the stored one, with the calibrations and the options of this one too."""
+    options, calibrations = stored.options | now.options, (*stored.calibrations, *now.calibrations)
+    return replace(stored, servers=now.servers, options=options, calibrations=calibrations, blocks=())
+
+
+def _take_up(perf: PerfSession, stored: StoredSession | None) -> None:
+    """Gives the session the blocks that its journal has, and its sweep what they leave to do."""
+    blocks = stored.session.blocks if stored else ()
+    for block in blocks:
+        perf.blocks.setdefault(block.scenario, []).append(block)
+    if stored is not None:
+        perf.terms |= stored.terms
+        perf.say(f"  going on with {stored.path}: {len(blocks)} blocks are there")
+    choice = perf.settings.sweep
+    if choice is not None:
+        breaks = tuple(each.blocks for each in stored.resumed) if stored else ()
+        perf.sweep = SweepProgress(choice, perf.settings.instrument, list(blocks), breaks)
+
+
+def _most_agents(settings: Settings) -> int:
+    return max(len(scenario.agents) for scenario in settings.studied.values())

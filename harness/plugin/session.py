@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.judge import ScenarioSummary, Verdict, judge_measured, ratios_by_scenario
-from harness.judge.session import unfit
-from harness.measure import AgentPlan, Coordinator, Look, ScenarioPlan, measure_pairs, measure_scenario
+from harness.judge.session import judge_measured_study, unfit
+from harness.judge.study import StudySummary
+from harness.judge.validity import study_reasons
+from harness.measure import Coordinator, Look, ScenarioPlan
+from harness.plugin.driving import Driver
 from harness.plugin.options import Settings
+from harness.plugin.planning import Planner, options_of
+from harness.plugin.sweeping import SweepProgress, blocks_left
 from harness.records import Block, ModelMemory, Session
-from harness.records.errors import HarnessError, JournalError
-from harness.report import progress_line, session_summary, summary_text, write_text
-from harness.scenarios import StoredBaseline, Terms
+from harness.records.errors import ConfigurationError, HarnessError, JournalError
+from harness.report import progress_line, session_summary, study_progress_line, summary_text, write_text
+from harness.scenarios import StoredBaseline, StudyTerms, Terms
+from harness.scenarios.sweeps import Visit
 from harness.servers.fleet import Server
 from harness.store import Journal
 from harness.store.baselines import baseline_session, save_session
@@ -30,8 +36,10 @@ class PerfSession:
         settings: The checked options.
         servers: The ready servers, those of the base too.
         session: Everything that stands in the journal but the blocks.
+        planner: Binds scenarios and studies to the servers.
         plans: Plans by scenario.
         base_plans: The same on the base; {} without one.
+        studies: Plans by study, each with the arms that cannot be run here and why.
         coordinator: Runs the agents.
         journal: Takes every block as soon as it exists.
         look: Looks around after every block.
@@ -40,13 +48,18 @@ class PerfSession:
         blocks: All blocks so far, by scenario.
         terms: What each begun scenario is judged by.
         summaries: Judged scenarios so far.
+        studied: Judged studies so far.
+        unfit: Why nothing is to be measured, found before; None if nothing speaks against it.
+        sweep: The sweep whose cells are the scenarios; None if there is none.
     """
 
     settings: Settings
     servers: tuple[Server, ...]
     session: Session
+    planner: Planner
     plans: dict[str, ScenarioPlan]
     base_plans: dict[str, ScenarioPlan]
+    studies: dict[str, tuple[ScenarioPlan, Mapping[str, str]]]
     coordinator: Coordinator
     journal: Journal
     look: Look
@@ -55,6 +68,15 @@ class PerfSession:
     blocks: dict[str, list[Block]] = field(default_factory=dict)
     terms: dict[str, Terms] = field(default_factory=dict)
     summaries: dict[str, ScenarioSummary] = field(default_factory=dict)
+    studied: dict[str, StudySummary] = field(default_factory=dict)
+    unfit: str | None = None
+    sweep: SweepProgress | None = None
+    _driver: Driver = field(init=False)
+    _visits: list[Visit] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """One driver for the session: it knows what the servers hold."""
+        self._driver = Driver(self.servers, self.coordinator, self.look, self._keep, self.settings.deadline_s)
 
     async def measure(self, name: str, profile: str | None = None) -> ScenarioSummary:
         """Measures a scenario (once a session) and judges it by a profile's limits.
@@ -66,9 +88,8 @@ class PerfSession:
         fault = None
         try:
             self._begin(name, terms)
+            self._ensure_fit()
             if name not in self.summaries and unfit(self.session, terms) is None:
-                for server in self.servers:
-                    server.ensure_alive()
                 await self._blocks_of(name, terms)
         except HarnessError as error:
             fault = str(error).partition("\n")[0]
@@ -96,14 +117,76 @@ class PerfSession:
             return not terms.stopping.fixed and not judge_measured(self.session, name, blocks, terms).undecided
 
         plan, base = self.plans[name], self.base_plans.get(name)
-        if base is None:
-            await measure_scenario(
-                plan, self.coordinator, load=self._load, keep=self._keep, stop=decided, look=self.look
-            )
+        if self.sweep is not None:
+            await self._sweep_upto(self.sweep, name)
+        elif base is not None:
+            await self._driver.pairs(plan, base, decided)
         else:
-            await measure_pairs(
-                plan, base, self.coordinator, load=self._load, keep=self._keep, stop=decided, look=self.look
-            )
+            before = self.blocks.get(name, [])
+            left = plan.runs
+            if before:  # of the session that is gone on with
+                left = blocks_left(self.planner.settings.studied[name], before, plan.runs, self.settings.instrument)
+            if left and not (before and decided(before)):
+                await self._driver.scenario(plan, decided, tuple(before), left)
+
+    async def _sweep_upto(self, sweep: SweepProgress, name: str) -> None:
+        """Makes the sweep's visits until this cell has all of its blocks."""
+        self._visits = sweep.upto(name)
+        while self._visits:
+            visit = self._visits[0]
+            cell = visit.cell.name
+            before = tuple(self.blocks.get(cell, ()))
+            await self._driver.scenario(self.plans[cell], lambda _blocks: False, before, visit.blocks)
+            if self.blocks[cell][-1].error:  # given up: a server has died, or it is too slow
+                self._visits = [each for each in self._visits if each.cell.name != cell]
+                sweep.visits = [each for each in sweep.visits if each.cell.name != cell]
+            else:
+                del self._visits[0]
+
+    def _ensure_fit(self) -> None:
+        if self.unfit is not None:
+            raise ConfigurationError(self.unfit)
+
+    async def study(self, name: str) -> StudySummary:
+        """Measures a study (once a session) and judges it.
+
+        Raises:
+            HarnessError: If a server has died, or the journal cannot be written; nothing can be said then.
+        """
+        if name not in self.studied:
+            plan, left_out = self.studies[name]
+            await self._study(plan, left_out)
+        return self.studied[name]
+
+    async def mitigate(self, scenario: str) -> StudySummary:
+        """Tries the guide's remedies on a scenario that was measured, and judges what each bought.
+
+        Raises:
+            HarnessError: As :meth:`study`.
+        """
+        plan, left_out = self.planner.ladder(scenario, self.blocks.get(scenario, ()))
+        return await self._study(plan, left_out)
+
+    async def _study(self, plan: ScenarioPlan, left_out: Mapping[str, str]) -> StudySummary:
+        options = options_of({plan.name: plan})[plan.name]
+        terms = StudyTerms(self.settings.instrument, dict(left_out), self.settings.stopping, options)
+        self.journal.study(plan.name, terms)
+        try:
+            self._ensure_fit()
+            if unfit(self.session, terms) is None:
+                before = tuple(self.blocks.get(plan.name, ()))
+                left = plan.runs - sum(not study_reasons(block) for block in before if not block.warmup)
+                if left > 0:
+                    await self._driver.scenario(plan, lambda _blocks: False, before, left)
+        except HarnessError as error:
+            with contextlib.suppress(JournalError):  # that may be the very fault
+                self.journal.fault(plan.name, str(error).partition("\n")[0])
+            raise
+        finally:
+            blocks = self.blocks.get(plan.name, ())
+            self.studied[plan.name] = judge_measured_study(self.session, plan.name, blocks, terms)
+            self.write_summary()
+        return self.studied[plan.name]
 
     def terms_of(self, name: str, profile: str) -> Terms:
         """What a scenario is judged by on this profile; the gates of all scenarios share the error rate."""
@@ -114,13 +197,15 @@ class PerfSession:
             stored = len(self.baselines[scenario].ratios) if scenario in self.baselines else 0
             return len(settings.thresholds.limits(profile, scenario, settings.overrides)) + compared + stored
 
+        # The cells of a sweep are judged each on its own.
+        together = [name] if self.sweep else list(self.plans)
         return Terms(
             limits=settings.thresholds.limits(profile, name, settings.overrides),
             contention=settings.rules,
             instrument=settings.instrument,
             stopping=settings.stopping,
             rates=settings.rates,
-            gates=max(1, sum(gates(scenario) for scenario in self.plans)),
+            gates=max(1, sum(map(gates, together))),
             change=settings.base.rules if settings.base else None,
             baseline=self.baselines.get(name),
         )
@@ -133,7 +218,11 @@ class PerfSession:
         """
         if self.settings.summary_json is not None:
             document = session_summary(
-                self.session, self.settings.stopping, str(self.journal.path.resolve()), list(self.summaries.values())
+                self.session,
+                self.settings.stopping,
+                str(self.journal.path.resolve()),
+                list(self.summaries.values()),
+                list(self.studied.values()),
             )
             write_text(self.settings.summary_json, summary_text(document))
 
@@ -163,15 +252,18 @@ class PerfSession:
         """Name and last log lines of each server of ours."""
         return [(s.process.spec.name, s.process.log_tail()) for s in self.servers if s.process is not None]
 
-    async def _load(self, agent: AgentPlan) -> None:
-        server = next(server for server in self.servers if server.url == agent.url)
-        await server.api.load(agent.model, agent.options, deadline_s=self.settings.deadline_s)
-
     def _keep(self, block: Block) -> None:
         self.journal.append(block)
         blocks = self.blocks.setdefault(block.scenario, [])
         blocks.append(block)
-        self.say(progress_line(block, self.settings.stopping, self.settings.instrument, _memory_before(blocks, block)))
+        if block.scenario in self.plans:
+            before = _memory_before(blocks, block)
+            self.say(progress_line(block, self.settings.stopping, self.settings.instrument, before))
+            if self.sweep is not None:
+                self.sweep.blocks.append(block)
+                self.say(self.sweep.line(block, self._visits))
+        else:
+            self.say(study_progress_line(block, self.settings.study_runs, self.settings.instrument))
 
 
 def _memory_before(blocks: Sequence[Block], block: Block) -> tuple[ModelMemory, ...]:

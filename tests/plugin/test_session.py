@@ -52,7 +52,7 @@ def test_a_session_measures_judges_and_leaves_its_files(foreign: pytest.Pytester
 
     summary = read_summary(foreign.path / "s.json")
     scenario = summary["scenarios"]["chimera_homo"]
-    assert (summary["format"], scenario["verdict"], scenario["blocks"]) == (2, "PASS", 2)
+    assert (summary["format"], scenario["verdict"], scenario["blocks"]) == (3, "PASS", 2)
 
     stored = json.loads((foreign.path / "b.json").read_text("utf-8"))["benchmarks"][0]
     walls = [run.wall_ns / 1e9 for block in session.blocks[1:] for run in block.runs if run.arm == "concurrent"]
