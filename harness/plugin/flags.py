@@ -28,6 +28,7 @@ OPTIONS: tuple[tuple[str, str | None, str], ...] = (
         "'chimera_homo:num_ctx=512,1024;temperature=0.6,0.8'; may be repeated",
     ),
     ("--passes", "N", "spread the blocks of each cell of a sweep over N passes through the grid (default 1)"),
+    ("--sweep-csv", "FILE", "write the table of a sweep as CSV"),
     (
         "--resume",
         "JOURNAL",

@@ -81,6 +81,7 @@ class Settings:
     instrument: InstrumentLimits
     journal: Path | None
     resume: Path | None
+    sweep_csv: Path | None
     summary_json: Path | None
 
 
@@ -170,8 +171,8 @@ def _urls(read: Reader) -> tuple[str | None, ...]:
     return found or tuple(checked_url(text, flag) if text else None for flag, text in given)
 
 
-def _selection(read: Reader, parallel: int | None) -> Selection:
-    """The servers; ``parallel``: one more that works on so many requests at once."""
+def _selection(read: Reader, agents: int, *, parallel: bool) -> Selection:
+    """The servers of so many agents; ``parallel``: one more that works on a request of each at once."""
     urls = _urls(read)
     count = read.integer("--servers", 1)
     if count is not None and any(urls):
@@ -183,19 +184,28 @@ def _selection(read: Reader, parallel: int | None) -> Selection:
         model=read.text("--model"),
         count=count or len(DEFAULT_PORTS),
     )
+    if selection.count > agents:
+        raise ConfigurationError(
+            f"{'--url' if any(urls) else '--servers'}: {selection.count} servers for {agents} agents would leave some "
+            f"idle: name at most {agents}, or give --agents {selection.count}"
+        )
     ports, pins, one_more = read.text("--ports"), read.text("--pin"), read.text("--parallel-url")
     if selection.kind == "connect" and (ports or pins):
         raise ConfigurationError("--ports and --pin are for servers that we start; these are only connected to")
     if one_more and selection.kind != "connect":
         raise ConfigurationError("--parallel-url is a server to connect to: these are started, and that one too")
+    more = checked_url(one_more, "--parallel-url") if one_more else None
+    if more in selection.urls:
+        raise ConfigurationError("--parallel-url names a server of the agents: it has to be one more")
+    parallel = parallel and (selection.kind != "connect" or more is not None)
     return replace(
         selection,
         ports=parse_ports(ports, selection.count) if ports else selection.ports,
         free_ports=read.switch("--free-ports"),
         pull=read.switch("--pull"),
         pins=parse_pins(pins, usable_cpus(), selection.count) if pins else (),
-        parallel=parallel if selection.kind != "connect" or one_more else None,
-        parallel_url=checked_url(one_more, "--parallel-url") if one_more else None,
+        parallel=agents if parallel else None,
+        parallel_url=more if parallel else None,
     )
 
 
@@ -213,6 +223,7 @@ def read_settings(option: Callable[[str], object]) -> Settings:
 
     Raises:
         ConfigurationError: In one line, what is wrong and what to write instead.
+        JournalError: If a journal or baseline that is named cannot be read.
     """
     read = Reader(option)
     seed = read.integer("--seed", 0)
@@ -220,7 +231,7 @@ def read_settings(option: Callable[[str], object]) -> Settings:
     studies = tuple(STUDIES[name] for name in names if name in STUDIES)
     agents = max(len(scenario.agents) for scenario in catalogue.values())
     patterns = any(study.name in PATTERN_STUDIES for study in studies)
-    selection = _selection(read, agents if patterns else None)
+    selection = _selection(read, agents, parallel=patterns)
     base, baselines = read_base(read, selection), read_baselines(read)
     sweep, resume = _sweep(read, catalogue), _path(read, "--resume")
     if sweep and (base or baselines):
@@ -264,5 +275,6 @@ def read_settings(option: Callable[[str], object]) -> Settings:
         inconclusive_fails=read.one_of("--inconclusive", ("pass", "fail")) == "fail",
         journal=_path(read, "--journal"),
         resume=resume,
+        sweep_csv=_path(read, "--sweep-csv"),
         summary_json=_path(read, "--summary-json"),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from harness.judge import ScenarioSummary, Verdict, judge_measured, ratios_by_scenario
 from harness.judge.session import judge_measured_study, unfit
 from harness.judge.study import StudySummary
+from harness.judge.sweep import sweep_rows
 from harness.judge.validity import study_reasons
 from harness.measure import Coordinator, Look, ScenarioPlan
 from harness.plugin.driving import Driver
@@ -18,6 +19,7 @@ from harness.plugin.sweeping import SweepProgress, blocks_left
 from harness.records import Block, ModelMemory, Session
 from harness.records.errors import ConfigurationError, HarnessError, JournalError
 from harness.report import progress_line, session_summary, study_progress_line, summary_text, write_text
+from harness.report.sweep import sweep_csv
 from harness.scenarios import StoredBaseline, StudyTerms, Terms
 from harness.scenarios.sweeps import Visit
 from harness.servers.fleet import Server
@@ -90,7 +92,7 @@ class PerfSession:
             self._begin(name, terms)
             self._ensure_fit()
             if name not in self.summaries and unfit(self.session, terms) is None:
-                await self._blocks_of(name, terms)
+                await self._blocks_of(name, terms, profile or self.session.profile)
         except HarnessError as error:
             fault = str(error).partition("\n")[0]
             with contextlib.suppress(JournalError):  # that may be the very fault
@@ -112,13 +114,13 @@ class PerfSession:
         self.summaries[name] = judge_measured(self.session, name, self.blocks.get(name, ()), terms, fault)
         return self.summaries[name]
 
-    async def _blocks_of(self, name: str, terms: Terms) -> None:
+    async def _blocks_of(self, name: str, terms: Terms, profile: str) -> None:
         def decided(blocks: Sequence[Block]) -> bool:
             return not terms.stopping.fixed and not judge_measured(self.session, name, blocks, terms).undecided
 
         plan, base = self.plans[name], self.base_plans.get(name)
         if self.sweep is not None:
-            await self._sweep_upto(self.sweep, name)
+            await self._sweep_upto(self.sweep, name, profile)
         elif base is not None:
             await self._driver.pairs(plan, base, decided)
         else:
@@ -129,13 +131,14 @@ class PerfSession:
             if left and not (before and decided(before)):
                 await self._driver.scenario(plan, decided, tuple(before), left)
 
-    async def _sweep_upto(self, sweep: SweepProgress, name: str) -> None:
-        """Makes the sweep's visits until this cell has all of its blocks."""
+    async def _sweep_upto(self, sweep: SweepProgress, name: str, profile: str) -> None:
+        """Makes the sweep's visits until this cell has all of its blocks; those of other cells lie between."""
         self._visits = sweep.upto(name)
         while self._visits:
             visit = self._visits[0]
             cell = visit.cell.name
             before = tuple(self.blocks.get(cell, ()))
+            self._begin(cell, self.terms_of(cell, profile))
             await self._driver.scenario(self.plans[cell], lambda _blocks: False, before, visit.blocks)
             if self.blocks[cell][-1].error:  # given up: a server has died, or it is too slow
                 self._visits = [each for each in self._visits if each.cell.name != cell]
@@ -171,6 +174,7 @@ class PerfSession:
         options = options_of({plan.name: plan})[plan.name]
         terms = StudyTerms(self.settings.instrument, dict(left_out), self.settings.stopping, options)
         self.journal.study(plan.name, terms)
+        fault = None
         try:
             self._ensure_fit()
             if unfit(self.session, terms) is None:
@@ -179,12 +183,13 @@ class PerfSession:
                 if left > 0:
                     await self._driver.scenario(plan, lambda _blocks: False, before, left)
         except HarnessError as error:
+            fault = str(error).partition("\n")[0]
             with contextlib.suppress(JournalError):  # that may be the very fault
-                self.journal.fault(plan.name, str(error).partition("\n")[0])
+                self.journal.fault(plan.name, fault)
             raise
         finally:
             blocks = self.blocks.get(plan.name, ())
-            self.studied[plan.name] = judge_measured_study(self.session, plan.name, blocks, terms)
+            self.studied[plan.name] = judge_measured_study(self.session, plan.name, blocks, terms, fault)
             self.write_summary()
         return self.studied[plan.name]
 
@@ -211,11 +216,14 @@ class PerfSession:
         )
 
     def write_summary(self) -> None:
-        """Writes the summary for programs, as far as it has come, if one was asked for.
+        """Writes the summary for programs, and a sweep's table, as far as they have come, if they were asked for.
 
         Raises:
-            HarnessError: If the file cannot be written.
+            HarnessError: If a file cannot be written.
         """
+        if self.settings.sweep is not None and self.settings.sweep_csv is not None:
+            rows = sweep_rows(self.settings.sweep.sweep.cells, self.summaries)
+            write_text(self.settings.sweep_csv, sweep_csv(rows))
         if self.settings.summary_json is not None:
             document = session_summary(
                 self.session,

@@ -132,29 +132,8 @@ def _best_line(best: Best) -> str:
     return f"{head}; cannot be told apart from {', '.join(names[:_NAMED])}{more}"
 
 
-def sweep_json(rows: Sequence[CellRow]) -> list[dict[str, object]]:
-    """The table for programs: one entry a cell; null where there is no figure."""
-    return [
-        {
-            "cell": row.cell.name,
-            "scenario": catalogue_name(row.cell.name),
-            "phase": row.cell.phase,
-            "published": list(row.cell.published),
-            "options": dict(row.cell.values),
-            "agents": {agent.role: agent.options.sent() for agent in row.cell.scenario.agents},
-            "verdict": None if row.verdict is None else row.verdict.value,
-            "blocks": row.blocks,
-            "invalid_blocks": row.invalid,
-            "contended_blocks": row.contended,
-            **{name: row.figures[name].point if row.figures else None for name in FIGURES},
-            "intervals": {name: [e.low, e.high] for name, e in (row.figures or {}).items() if e.low is not None},
-        }
-        for row in rows
-    ]
-
-
 def sweep_csv(rows: Sequence[CellRow]) -> str:
-    """The same as CSV: a column for each option and for both ends of each interval; empty where there is nothing."""
+    """The table as CSV: a column for each option and for both ends of each interval; empty where there is nothing."""
     options = _options(rows)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.measure import AgentPlan, ArmPlan, Loader
+from harness.records.errors import ServerError
 
 A = AgentPlan("A", "w", "http://one", "m", {"num_ctx": 512, "num_predict": 8, "temperature": 1.0})
 B = AgentPlan("B", "w", "http://two", "m", {"num_ctx": 512})
@@ -19,9 +20,12 @@ class Servers:
     def __init__(self) -> None:
         """Nothing was."""
         self.done: list[str] = []
+        self.broken = False
         self.loader = Loader(self._load, self._unload)
 
     async def _load(self, agent: AgentPlan) -> None:
+        if self.broken:
+            raise ServerError("no room")
         self.done.append(f"load {agent.role}")
 
     async def _unload(self, agent: AgentPlan) -> None:
@@ -32,8 +36,10 @@ class Servers:
         before = len(self.done)
         plan = ArmPlan("arm", agents, 2, absent=absent)
         loaded = await self.loader.prepare(plan, (A, B))
-        self.loader.ran(plan)
-        assert [f"load {agent.role}" for agent in loaded] == [each for each in self.done[before:] if "un" not in each]
+        self.loader.ran(plan, well=True)
+        assert [f"load {agent.role}" for agent in loaded] == [
+            each for each in self.done[before:] if not each.startswith("un")
+        ]
         return self.done[before:]
 
 
@@ -94,3 +100,42 @@ async def test_an_absent_model_is_unloaded_once_and_loaded_when_it_is_needed_aga
     assert await servers.arm(A, absent=(B,)) == ["unload two", "load A"]
     assert await servers.arm(A, absent=(B,)) == []
     assert await servers.arm(A) == ["load B"]
+
+
+@pytest.mark.asyncio
+async def test_what_an_arm_that_failed_used_is_brought_there_again() -> None:
+    """A runner may have died; servers that it did not use hold what they held."""
+    servers = Servers()
+    await servers.arm(A, B)
+    servers.loader.ran(ArmPlan("arm", (A,), 1), well=False)
+    assert await servers.arm(A, B) == ["load A"]
+    servers.loader.ran(ArmPlan("arm", (A,), 1, background=(B,)), well=False)
+    assert await servers.arm(A, B) == ["load A", "load B"]
+
+
+@pytest.mark.asyncio
+async def test_a_load_that_failed_leaves_nothing_that_is_taken_for_loaded() -> None:
+    """Ollama has let the old model go by then: whoever had it before needs it loaded again."""
+    servers = Servers()
+    await servers.arm(A, B)
+    servers.broken = True
+    with pytest.raises(ServerError):
+        await servers.arm(replace(A, options=A.options | {"num_ctx": 640}))
+    servers.broken = False
+    assert await servers.arm(A, B) == ["load A"]
+
+
+@pytest.mark.asyncio
+async def test_an_unload_that_failed_leaves_nothing_that_is_taken_for_loaded() -> None:
+    """The server may let the model go a moment later."""
+    servers = Servers()
+    await servers.arm(A, B)
+
+    async def fails(_agent: AgentPlan) -> None:
+        raise ServerError("it is loaded after 60 s")
+
+    unload, servers.loader.unload = servers.loader.unload, fails
+    with pytest.raises(ServerError):
+        await servers.arm(A, absent=(B,))
+    servers.loader.unload = unload
+    assert await servers.arm(A, B) == ["load B"]

@@ -13,7 +13,6 @@ from harness.judge.sweep import FIGURES, CellRow, sweep_rows
 from harness.report.sweep import (
     DRIFT,
     sweep_csv,
-    sweep_json,
     sweep_lines,
     sweep_plan_lines,
     sweep_progress_line,
@@ -149,30 +148,6 @@ def test_the_plan_tells_reloads_and_duplicates() -> None:
     assert sweep_plan_lines(small, fewest_reloads(small.cells), 4, passes=2)[0] == (
         "  sweep: 2 cells, 4 blocks each in 2 passes; 2 reloads a pass, 2 in the order given, the fewest"
     )
-
-
-def test_programs_get_every_figure_with_its_interval() -> None:
-    """And each agent's options; null where there is nothing."""
-    first, second, third = sweep_json(ROWS)
-    assert first["cell"] == A.name
-    assert (first["scenario"], first["phase"], first["published"]) == ("chimera_homo", "one", ["test_015"])
-    assert (first["options"], second["options"]) == ({"num_ctx": 512}, {"chimera2.num_gpu": 60, "num_ctx": 1024})
-    assert first["measured_efficiency_pct"] == pytest.approx(50.0, rel=1e-2)
-    intervals, agents = first["intervals"], second["agents"]
-    assert isinstance(intervals, dict)
-    assert set(intervals) == set(FIGURES)
-    assert isinstance(agents, dict)
-    assert agents["Insight"]["num_gpu"] == 60
-    assert (third["verdict"], third["aggregate_tok_s"], third["intervals"]) == (None, None, {})
-
-
-def test_one_block_has_figures_and_no_intervals() -> None:
-    """But for the contention rate, whose interval is exact."""
-    (row,) = sweep_json(_rows((A, _judged(A, 1500.0, blocks=1))))
-    intervals = row["intervals"]
-    assert isinstance(intervals, dict)
-    assert set(intervals) == {"contention_rate"}
-    assert row["aggregate_tok_s"] is not None
 
 
 def test_a_spreadsheet_gets_a_row_a_cell() -> None:
