@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from harness.records import AgentRun, Block, Chunk, RequestRecord, Run, ServerDurations
+from harness.records import AgentRun, Block, Chunk, ModelMemory, RequestRecord, Run, ServerDurations
+from harness.records.resources import GpuUse, Resources, ServerUse
 from harness.testing import done_line, text_line
 
 INSTANTS = st.integers(0, 2**63 - 1)
@@ -44,7 +45,17 @@ REQUESTS = st.builds(
 AGENT_RUNS = st.builds(
     AgentRun, NAMES, NAMES, INSTANTS, INSTANTS, INSTANTS, st.lists(REQUESTS, max_size=2).map(tuple), REASONS
 )
-RUNS = st.builds(Run, NAMES, INSTANTS, INSTANTS, st.lists(AGENT_RUNS, max_size=2).map(tuple))
+_AGENTS = st.lists(AGENT_RUNS, max_size=2).map(tuple)
+MEMORY = st.lists(st.builds(ModelMemory, NAMES, NAMES, INSTANTS, INSTANTS), max_size=2).map(tuple)
+_FIGURE = st.none() | st.floats(0, 1e12)
+_SERVER_USES = st.lists(st.builds(ServerUse, NAMES, _FIGURE, st.none() | INSTANTS, st.none() | INSTANTS), max_size=2)
+_GPU_USES = st.lists(
+    st.builds(GpuUse, NAMES, NAMES, _FIGURE, st.none() | INSTANTS, _FIGURE, _FIGURE, _FIGURE), max_size=1
+)
+RESOURCES = st.builds(Resources, st.integers(0, 100), _SERVER_USES.map(tuple), _GPU_USES.map(tuple))
+RUNS = st.builds(
+    Run, NAMES, INSTANTS, INSTANTS, _AGENTS, background=_AGENTS, memory=MEMORY, resources=st.none() | RESOURCES
+)
 BLOCKS = st.builds(
     Block,
     scenario=NAMES,
@@ -54,6 +65,8 @@ BLOCKS = st.builds(
     runs=st.lists(RUNS, max_size=3).map(tuple),
     deadline_s=st.floats(0, 1e6),
     error=REASONS,
+    memory=MEMORY,
+    fallback=REASONS,
 )
 """Arbitrary blocks, also ones that no server could give: whatever can be recorded can be stored."""
 

@@ -87,11 +87,11 @@ def _against_alone(block: Block, run: Run) -> dict[str, float]:
     if len(solos) < len(run.agents) or run.arm in {solo.arm for solo in solos}:
         return {}
     walls = [float(solo.wall_ns) for solo in solos]
-    progress = [service_ns(solo_run(block, agent.role)) / service_ns(agent) for agent in run.agents]
+    alone = [service_ns(solo_run(block, agent.role)) for agent in run.agents]
     return {
         "measured_speedup": metrics.measured_speedup(walls, float(run.wall_ns)),
         "measured_efficiency_pct": metrics.measured_efficiency_pct(walls, float(run.wall_ns)),
-        "jain_index": metrics.jain_index(progress),
+        "jain_index": metrics.fairness(alone, [service_ns(agent) for agent in run.agents]),
     }
 
 

@@ -169,6 +169,8 @@ def block_figures(block: Block) -> BlockFigures:
     if concurrent is None or invalid_reasons(block):
         raise ValueError(f"block {block.index} of {block.scenario} is not valid: {invalid_reasons(block)}")
     agents = tuple(_agent_figures(solo_run(block, run.role), run) for run in concurrent.agents)
+    solo_services = [service_ns(solo_run(block, run.role)) for run in concurrent.agents]
+    services = [service_ns(run) for run in concurrent.agents]
     durations = [float(run.duration_ns) for run in concurrent.agents]
     solo_walls = [float(run.wall_ns) for run in block.runs if run.arm != CONCURRENT]
     wall = float(concurrent.wall_ns)
@@ -182,11 +184,8 @@ def block_figures(block: Block) -> BlockFigures:
         measured_speedup=metrics.measured_speedup(solo_walls, wall),
         measured_efficiency_pct=metrics.measured_efficiency_pct(solo_walls, wall),
         efficiency_bound_pct=metrics.efficiency_bound_pct(solo_walls),
-        slowdown=metrics.slowdown(
-            sum(service_ns(solo_run(block, run.role)) for run in concurrent.agents),
-            sum(service_ns(run) for run in concurrent.agents),
-        ),
-        fairness=metrics.jain_index([1 / agent.slowdown for agent in agents]),
+        slowdown=metrics.slowdown(sum(solo_services), sum(services)),
+        fairness=metrics.fairness(solo_services, services),
         ttft_ratio=geometric_mean(agent.concurrent.ttft_ms / agent.solo.ttft_ms for agent in agents),
         concurrent_ttft_ms=geometric_mean(agent.concurrent.ttft_ms for agent in agents),
         aggregate_tok_s=metrics.tokens_per_second(tokens_of(concurrent.agents), wall),

@@ -1,13 +1,14 @@
 """What the arms of a scenario used: cores, memory, power and energy; and what a token costs alone and together.
 
-Energy is that of whole boards over whole runs, at idle too: the GPUs that the servers were seen on, or all of them
+Servers are those that agents of the scenario use, in whatever arm; a base's, or another pattern's, are none of them.
+Energy is that of whole boards over whole runs, at idle too: the GPUs that these servers were seen on, or all of them
 where that is not told. A model that waits for its turn draws power, and alone its GPU draws it for one agent's tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from statistics import fmean
 
@@ -53,7 +54,7 @@ class ResourceFigures:
     """What a scenario used.
 
     Attributes:
-        arms: One each that was sampled, in the order of the first block's runs.
+        arms: One each that was sampled: each agent alone, all together, and others as they were run first.
         alone_joules_per_token: Energy of every agent's run alone over the tokens of all of them, mean over blocks, J.
         together_joules_per_token: The same of the concurrent run.
         energy_ratio: Together over alone, geometric mean over blocks; below 1.0 running together saves energy.
@@ -67,9 +68,13 @@ class ResourceFigures:
 
 def resource_figures(blocks: Sequence[Block]) -> ResourceFigures | None:
     """What n valid blocks of one scenario used; None if nothing was sampled."""
-    arms = dict.fromkeys(run.arm for block in blocks for run in block.runs if run.resources is not None)
-    if not arms:
+    blocks = [_own(block) for block in blocks]
+    sampled = dict.fromkeys(run.arm for block in blocks for run in block.runs if run.resources is not None)
+    if not sampled:
         return None
+    roles = (agent.role for block in blocks for run in _arm(block, CONCURRENT) for agent in run.agents)
+    told = dict.fromkeys((*map(solo_arm, roles), CONCURRENT))
+    arms = [arm for arm in (told | sampled) if arm in sampled]
     alone = [_joules_per_token(_alone(block)) for block in blocks]
     together = [_joules_per_token(_arm(block, CONCURRENT)) for block in blocks]
     ratios = [b / a for a, b in zip(alone, together, strict=True) if a and b]
@@ -92,6 +97,22 @@ def energy_j(run: Run) -> float | None:
 def servers_gpus(used: Resources) -> tuple[GpuUse, ...]:
     """The GPUs that servers were seen on; all of them if none was seen on any."""
     return tuple(gpu for gpu in used.gpus if gpu.servers) or used.gpus
+
+
+def _own(block: Block) -> Block:
+    """The block without what was sampled of servers that none of its arms uses, and of GPUs that only these are on."""
+    urls = {agent.url for run in block.runs for agent in (*run.agents, *run.background)}
+
+    def own(used: Resources) -> Resources:
+        servers = tuple(server for server in used.servers if server.url in urls)
+        placed = any(gpu.servers for gpu in used.gpus)
+        return replace(
+            used, servers=servers, gpus=tuple(gpu for gpu in used.gpus if not placed or urls & {*gpu.servers})
+        )
+
+    return replace(
+        block, runs=tuple(replace(run, resources=run.resources and own(run.resources)) for run in block.runs)
+    )
 
 
 def _arm(block: Block, arm: str) -> tuple[Run, ...]:

@@ -11,8 +11,8 @@ from harness.judge.arms import ArmSummary, ArmValues, log_ratios, measured_arms,
 from harness.judge.ranking import Effect, Paired, Ranking, joint_effects, rank
 from harness.judge.reloads import Options, Reloads, reloads
 from harness.judge.validity import study_reasons
-from harness.records import Block
-from harness.records.session import CONCURRENT, FALLBACK
+from harness.records import Block, ModelMemory
+from harness.records.session import CONCURRENT, FALLBACK, GIVE_UP_AFTER
 from harness.scenarios import FIRST_LOOK, InstrumentLimits
 from harness.scenarios.studies import (
     CONTROL_KINDS,
@@ -63,7 +63,18 @@ class StudySummary:
         return next((arm for arm in self.arms if arm.arm == name), None)
 
 
+def _ended(blocks: Sequence[Block]) -> str:
+    """What ended a study before it had its blocks, or ""."""
+    last = blocks[-GIVE_UP_AFTER:]
+    if last and last[-1].fallback:
+        return last[-1].fallback
+    failed = [reasons[0] for block in last if (reasons := study_reasons(block))]
+    return f"it was given up: {failed[-1]}" if len(failed) == GIVE_UP_AFTER else ""
+
+
 def _unsaid(valid: int, invalid: int) -> str:
+    if not valid and not invalid:
+        return "nothing was measured"
     if valid <= invalid:
         return f"{valid} of {valid + invalid} blocks could be judged"
     return "" if valid >= FIRST_LOOK else f"{valid} block{'s' * (valid > 1)}, it takes {FIRST_LOOK}"
@@ -81,6 +92,14 @@ def _roles(blocks: Sequence[Block], options: Options) -> list[str]:
     runs = sorted((run for block in blocks for run in block.runs), key=lambda run: (-len(run.agents), run.arm))
     seen = dict.fromkeys(agent.role for run in runs for agent in run.agents)
     return [role for role in options if role in seen] + [role for role in seen if role not in options]
+
+
+def _memory_before(blocks: Sequence[Block]) -> dict[str, Sequence[ModelMemory]]:
+    """By arm, where the models were in the first block that tells."""
+    before: dict[str, Sequence[ModelMemory]] = {}
+    for run in (run for block in blocks for run in block.runs if run.memory):
+        before.setdefault(run.arm, run.memory)
+    return before
 
 
 def _wall(found: Mapping[str, ArmValues], arm: str, other: str) -> Paired:
@@ -151,8 +170,9 @@ def judge_study(
 ) -> StudySummary:
     """Judges the blocks of one study; warm-up blocks are left out, invalid ones only counted.
 
-    Nothing is said of fewer than four valid blocks, or if most could not be judged; their figures are there all the
-    same. A study that ended while it warmed up has the warm-up block's reasons.
+    Nothing is said of fewer than four valid blocks, if most could not be judged, or if it ended with failed blocks in
+    a row or with work that was finished one agent at a time (a dead server); their figures are there all the same. A
+    study that ended while it warmed up has the warm-up block's reasons.
 
     Args:
         name: The study; of one that nobody knows the arms are told without a reference.
@@ -164,13 +184,13 @@ def judge_study(
     given = options or {}
     roles = _roles(blocks, given)
     arms = _arms(name, blocks, roles)
-    first = blocks[0] if blocks else None
     measured = [block for block in blocks if not block.warmup]
-    reasons = {block.index: study_reasons(block, instrument, first, arms) for block in measured or blocks}
+    before = _memory_before(blocks)
+    reasons = {block.index: study_reasons(block, instrument, before, arms) for block in measured or blocks}
     valid = [block for block in measured if not reasons[block.index]]
     invalid = {index: found for index, found in reasons.items() if found}
     found = measured_arms(valid, arms) if valid else {}
-    unsaid = _unsaid(len(valid), len(invalid))
+    unsaid = _ended(blocks) or _unsaid(len(valid), len(invalid))
     slow = [cost for arm in found if (cost := reloads(valid, arm, reference_of(name, arm), given))]
     return StudySummary(
         name=name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import log
 from statistics import fmean
 
@@ -20,7 +21,7 @@ from harness.judge.sequential import Design
 from harness.judge.statistics import Estimate, log_estimate, mean_estimate, share_estimate
 from harness.judge.validity import invalid_reasons
 from harness.judge.verdict import Verdict, overall
-from harness.records import Block
+from harness.records import Block, ModelMemory
 from harness.records.session import BASE, CANDIDATE, GIVE_UP_AFTER, Side
 from harness.scenarios import FIRST_LOOK, Limit, Terms
 
@@ -31,7 +32,7 @@ HOPELESS = 5
 """Invalid blocks after which it makes no sense to go on if most are invalid."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, in which nothing could be kept that is computed once it is asked for
 class ScenarioSummary:
     """One scenario judged.
 
@@ -51,8 +52,7 @@ class ScenarioSummary:
         ledgers: Where the time of each agent's requests went, alone and together.
         base: Figures of the base's blocks, one for each of ``blocks``; () without a base.
         changes: The candidate against its base and its stored baseline, one for each metric.
-        interference: What each agent's phases cost each other agent, in the concurrent runs.
-        resources: What servers and GPUs used; None if nobody sampled it.
+        measured: The records of ``blocks``; what is only shown is read from them when it is.
     """
 
     name: str
@@ -69,8 +69,17 @@ class ScenarioSummary:
     ledgers: tuple[AgentLedger, ...] = ()
     base: tuple[BlockFigures, ...] = ()
     changes: tuple[Change, ...] = ()
-    interference: tuple[Effect, ...] = ()
-    resources: ResourceFigures | None = None
+    measured: tuple[Block, ...] = field(default=(), repr=False, compare=False)
+
+    @cached_property
+    def interference(self) -> tuple[Effect, ...]:
+        """What each agent's phases cost each other agent, in the concurrent runs; () if nothing was judged."""
+        return interference(self.measured)
+
+    @cached_property
+    def resources(self) -> ResourceFigures | None:
+        """What servers and GPUs used; None if nobody sampled it."""
+        return resource_figures(self.measured)
 
     @property
     def undecided(self) -> bool:
@@ -166,9 +175,10 @@ def unmeasured_scenario(name: str, reason: str) -> ScenarioSummary:
 def _reasons(blocks: Sequence[Block], terms: Terms) -> dict[int, tuple[str, ...]]:
     """Why blocks are invalid, by index; those of the base say so."""
     found: dict[int, tuple[str, ...]] = {}
-    first: dict[Side, Block] = {}
+    before: dict[Side, Sequence[ModelMemory]] = {}
     for block in blocks:
-        reference = first.setdefault(block.side, block).memory
+        reference = before.get(block.side) or block.memory  # of the first block that tells
+        before[block.side] = reference
         said = "base: " if block.side == BASE else ""
         reasons = tuple(said + reason for reason in invalid_reasons(block, terms.instrument, reference))
         if reasons:
@@ -244,6 +254,5 @@ def judge_scenario(name: str, blocks: Sequence[Block], terms: Terms) -> Scenario
         ledgers=agent_ledgers(judged),
         base=base,
         changes=changes,
-        interference=interference(judged),
-        resources=resource_figures(judged),
+        measured=tuple(judged),
     )

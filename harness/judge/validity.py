@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from harness.judge import metrics
 from harness.judge.instrument import disturbances
-from harness.records import AgentRun, Block, ModelMemory, Run
+from harness.records import AgentRun, Block, ModelMemory, RequestRecord, Run
 from harness.records.session import CONCURRENT, solo_arm
 from harness.scenarios import InstrumentLimits
 from harness.scenarios.studies import DECODE, PREFILL
+
+LOADED_AGAIN_NS = 250_000_000
+"""A load duration from which a model was loaded, ns: that takes Ollama half a second and more, a warm server 3-10 ms
+(27 where two were seen to fight for the CPU)."""
+_NOTABLE = 0.02
+_NONCE_TOKENS, _CUT = 8, 0.1
+"""Prompts differ by the tokens of their nonces (8 digits); one that is shorter by more, and by so much, was cut."""
 
 
 def invalid_reasons(
@@ -23,14 +30,17 @@ def invalid_reasons(
         instrument: What may disturb it; None does not look at it.
         reference: Where the models were before it; () does not compare.
     """
-    reasons = _failures(block, block.order) or _differing_counts(block)
+    reasons = _failures(block, block.order) or _differing_work(block)
     if reasons:
         return tuple(reasons)
-    return disturbances(block, instrument, reference) if instrument else ()
+    return (*disturbances(block, instrument, reference), *_loads(block)) if instrument else ()
 
 
 def study_reasons(
-    block: Block, instrument: InstrumentLimits | None = None, first: Block | None = None, arms: Sequence[str] = ()
+    block: Block,
+    instrument: InstrumentLimits | None = None,
+    reference: Mapping[str, Sequence[ModelMemory]] | None = None,
+    arms: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Why a study's block cannot be judged, in words; empty for a valid one.
 
@@ -40,7 +50,7 @@ def study_reasons(
     Args:
         block: The block.
         instrument: What may disturb it; None does not look at it.
-        first: The study's first block: in each arm the models must lie where they lay in the same arm of it.
+        reference: By arm, where the models were in it before; None does not compare.
         arms: What the study's other blocks have run.
     """
     reasons = (
@@ -50,12 +60,12 @@ def study_reasons(
     )
     if reasons or instrument is None:
         return tuple(reasons)
-    found = list(disturbances(block, instrument))
+    found = [*disturbances(block, instrument), *_loads(block)]
     for run in block.runs:
-        before = first.run(run.arm) if first is not None else None
         # An arm has the models where it needs them: only the same arm of another block can tell that one moved.
         alone = replace(block, runs=(), gpu_strangers=(), memory=run.memory)
-        found += [f"{run.arm}: {reason}" for reason in disturbances(alone, instrument, before.memory if before else ())]
+        before = (reference or {}).get(run.arm, ())
+        found += [f"{run.arm}: {reason}" for reason in disturbances(alone, instrument, before)]
     return tuple(found)
 
 
@@ -115,35 +125,66 @@ def solo_run(block: Block, role: str) -> AgentRun:
     return run.agents[0]
 
 
-def _different_work(role: str, one: tuple[list[int], str], other: tuple[list[int], str]) -> str:
-    return (
-        f"{role} generated {one[0]} tokens {one[1]} and {other[0]} {other[1]}: "
-        "the arms did different work (lower --num-predict, so that every answer reaches it)"
-    )
-
-
 def _tokens(run: AgentRun) -> list[int]:
     return [metrics.output_tokens(request) for request in run.requests]
 
 
+def _prompts(run: AgentRun) -> list[int]:
+    """Tokens of each prompt; 0 where the server does not tell."""
+    return [request.server.prompt_eval_count if request.server else 0 for request in run.requests]
+
+
+def _different_work(one: AgentRun, where: str, other: AgentRun, there: str) -> str | None:
+    """In what two runs of an agent differ, in words, or None."""
+    if _tokens(one) != _tokens(other):
+        return (
+            f"{one.role} generated {_tokens(one)} tokens {where} and {_tokens(other)} {there}: "
+            "the arms did different work (lower --num-predict, so that every answer reaches it)"
+        )
+    prompts = list(zip(_prompts(one), _prompts(other), strict=True))
+    if any(min(pair) and max(pair) - min(pair) > max(_NONCE_TOKENS, _CUT * max(pair)) for pair in prompts):
+        return (
+            f"{one.role} had prompts of {_prompts(one)} tokens read {where} and of {_prompts(other)} {there}: "
+            "the arms did different work (a context that is too small cuts prompts: give it a larger num_ctx)"
+        )
+    return None
+
+
 def _differing_arms(block: Block) -> list[str]:
-    """Agents whose answers were not as long in every arm; the first arm that differs from the first is told."""
-    counts: dict[str, list[tuple[list[int], str]]] = {}
+    """Agents that did not do the same in every arm; the first arm that differs from the first is told."""
+    ran: dict[str, list[tuple[AgentRun, str]]] = {}
     for run in block.runs:
         for agent in run.agents:
-            counts.setdefault(agent.role, []).append((_tokens(agent), f"in {run.arm}"))
-    return [
-        _different_work(role, told[0], other)
-        for role, told in counts.items()
-        if (other := next((each for each in told if each[0] != told[0][0]), None))
-    ]
+            ran.setdefault(agent.role, []).append((agent, f"in {run.arm}"))
+    told = (
+        next((found for other in others if (found := _different_work(*first, *other))), None)
+        for first, *others in ran.values()
+    )
+    return [each for each in told if each]
 
 
-def _differing_counts(block: Block) -> list[str]:
+def _differing_work(block: Block) -> list[str]:
+    """Agents that did not do the same alone and together."""
     concurrent = block.run(CONCURRENT)
-    reasons = []
-    for together in concurrent.agents if concurrent else ():
-        alone = solo_run(block, together.role)
-        if _tokens(alone) != _tokens(together):
-            reasons.append(_different_work(together.role, (_tokens(alone), "alone"), (_tokens(together), "together")))
-    return reasons
+    pairs = [(solo_run(block, together.role), together) for together in (concurrent.agents if concurrent else ())]
+    return [found for alone, together in pairs if (found := _different_work(alone, "alone", together, "together"))]
+
+
+def _loads(block: Block) -> Iterator[str]:
+    """Requests that had to wait for their model, though nobody shares their server: it was loaded before the arm."""
+    for run in block.runs:
+        every = (*run.agents, *run.background)
+        urls = [agent.url for agent in every]
+        for agent in every:
+            longest_ns = max((_load_ns(each) for each in agent.requests), default=0)
+            if urls.count(agent.url) == 1 and longest_ns > LOADED_AGAIN_NS:
+                yield (
+                    f"{agent.role} in {run.arm} waited {longest_ns / 1e9:.2f} s for its model to be loaded again: "
+                    "another client had it unloaded, or its runner died; keep others off that server"
+                )
+
+
+def _load_ns(request: RequestRecord) -> int:
+    """The server's load duration, ns; 0 if it is next to nothing of the request, as on a server that is starved."""
+    load_ns = request.server.load_ns if request.server else 0
+    return load_ns if load_ns > _NOTABLE * (request.ended_ns - request.sent_ns) else 0

@@ -104,14 +104,17 @@ class _Arms:
         Raises:
             ServerError: If a server does not answer.
         """
-        agents = (*arm.agents, *arm.background)
-        for url, count in Counter(agent.url for agent in agents).items():
-            self.silent = url
-            await asyncio.gather(*(open_connection(self.coordinator.clients[url]) for _ in range(count)))
-        self.silent = ""
-        await self.coordinator.run(arm, self.runs)
-        if self.loader is not None:
-            self.loader.ran(arm)
+        before = len(self.runs)
+        try:
+            for url, count in Counter(agent.url for agent in (*arm.agents, *arm.background)).items():
+                self.silent = url
+                await asyncio.gather(*(open_connection(self.coordinator.clients[url]) for _ in range(count)))
+            self.silent = ""
+            await self.coordinator.run(arm, self.runs)
+        finally:
+            if self.loader is not None:
+                ran = self.runs[before:]
+                self.loader.ran(arm, well=bool(ran) and not any(agent.error for run in ran for agent in run.agents))
         for agent in arm.background:  # a server may go on for a while with what was cut off
             await self.coordinator.settle(agent)
 
@@ -121,11 +124,12 @@ class _Arms:
                 await self.coordinator.settle(agent)  # the first request after a load is slower than all others
 
     async def _look(self, arm: ArmPlan) -> None:
-        """In a study each arm has memory of its own."""
+        """In a study each arm has memory of its own, that of models which only lie there idle too."""
         if not self.plan.compared or self.look is None:
             return
+        away = {agent.url for agent in arm.absent}
         with suppress(HarnessError, OSError):  # what was measured is worth more than what was to be seen
-            seen = await self.look(arm.agents)
+            seen = await self.look([each for each in (*arm.agents, *self.plan.agents) if each.url not in away])
             self.runs[-1] = replace(self.runs[-1], memory=seen.memory)
             self.strangers += [each for each in seen.gpu_strangers if each not in self.strangers]
 

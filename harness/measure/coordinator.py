@@ -23,6 +23,8 @@ from harness.records import AgentRun, RequestRecord, Run
 from harness.records.stream import encodable
 from harness.scenarios import Workflow
 
+_CANCELLED = "cancelled"
+
 
 class RequestFailedError(Exception):
     """Ends a workflow whose request failed; the record holds the reason."""
@@ -30,14 +32,14 @@ class RequestFailedError(Exception):
 
 @dataclass(slots=True)
 class _Attempt:
-    """An agent's run while it is under way."""
+    """An agent's run while it is under way; one that is never let in was cancelled."""
 
     plan: AgentPlan
     queued_ns: int = 0
     admitted_ns: int | None = None
     finished_ns: int | None = None
     requests: list[RequestRecord] = field(default_factory=list)
-    error: str | None = None
+    error: str | None = _CANCELLED
 
     def record(self, now_ns: int) -> AgentRun:
         finished_ns = now_ns if self.finished_ns is None else self.finished_ns
@@ -129,6 +131,7 @@ class Coordinator:
             attempt.queued_ns = self.clock()
         async with slots:
             attempt.admitted_ns = self.clock()
+            attempt.error = None
             try:
                 await self._work(attempt)
             finally:
@@ -160,7 +163,7 @@ class Coordinator:
         except asyncio.CancelledError as fault:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                attempt.error = "cancelled"
+                attempt.error = _CANCELLED
                 raise
             attempt.error = f"the workflow raised {type(fault).__name__} of its own"
         except Exception as fault:  # a user's workflow may raise anything; its block is lost, not the session

@@ -14,15 +14,8 @@ from harness.records import HostLoad, ModelMemory
 from harness.records.errors import HarnessError
 from harness.servers.fleet import Server
 from harness.servers.host import usable_cpus
-from harness.servers.occupancy import (
-    CpuTimes,
-    LocalServer,
-    cpu_seconds,
-    cpu_times,
-    gpu_strangers,
-    local_servers,
-    tree,
-)
+from harness.servers.occupancy import CpuTimes, LocalServer, cpu_seconds, cpu_times, gpu_strangers, local_servers
+from harness.servers.trees import tree
 
 SHORTEST_S = 0.5
 """Below this nothing is said of the CPUs: the system counts in steps of 10 ms, 0.02 cores in half a second."""

@@ -32,9 +32,9 @@ class Loader:
         Servers of ``others`` that the arm does not use hold their model too, idle, unless it wants them absent.
         """
         for agent in arm.absent:
-            if self._held.get(agent.url, agent) is not None:
+            if self._held.pop(agent.url, agent) is not None:  # should that fail, nobody knows what it holds
                 await self.unload(agent)
-                self._held[agent.url] = None
+            self._held[agent.url] = None
         away = {agent.url for agent in arm.absent}
         return await self.bring([each for each in (*arm.agents, *arm.background, *others) if each.url not in away])
 
@@ -45,16 +45,23 @@ class Loader:
             first.setdefault(agent.url, agent)
         loaded = tuple(agent for url, agent in first.items() if _runner(self._held.get(url)) != agent.runner)
         for agent in loaded:  # one after the other: servers on one GPU do not coordinate
-            if _layers(self._held.get(agent.url)) and not _layers(agent):
+            held = self._held.pop(agent.url, None)  # should this fail, nobody knows
+            if _layers(held) and not _layers(agent):
                 await self.unload(agent)  # Ollama would leave the layers where they are
             await self.load(agent)
             self._held[agent.url] = agent
         return loaded
 
-    def ran(self, arm: ArmPlan) -> None:
-        """The arm is over: a server whose agents differ in what they need may hold any of it."""
+    def ran(self, arm: ArmPlan, *, well: bool) -> None:
+        """The arm is over: a server whose agents differ in what they need may hold any of it.
+
+        Args:
+            arm: The arm.
+            well: All of its agents have finished. If not, a runner may have died, or may still be at work, and what
+                its servers hold is brought there again, lest the next arm's first request pay for it.
+        """
         for agent in (*arm.agents, *arm.background):
-            if _runner(self._held.get(agent.url)) != agent.runner:
+            if not well or _runner(self._held.get(agent.url)) != agent.runner:
                 self._held.pop(agent.url, None)
 
 

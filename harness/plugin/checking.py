@@ -28,7 +28,8 @@ async def perf_session_checklist(session: PerfSession) -> Checklist:
     used: the profile is ``gpu``, or the host has a GPU and nobody chose another profile.
     """
     opened = session.session
-    items = await _side(session, opened.servers, opened.model, session.plans, session.settings.selection)
+    plans = session.plans | {name: plan for name, (plan, _) in session.studies.items()}
+    items = await _side(session, opened.servers, opened.model, plans, session.settings.selection)
     base, chosen = opened.base, session.settings.base
     if base is not None and chosen is not None and chosen.selection is not None:  # else they are the candidate's own
         others = await _side(session, base.servers, base.model, session.base_plans, chosen.selection)

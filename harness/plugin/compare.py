@@ -70,6 +70,10 @@ def _base_servers(read: Reader, candidate: Selection) -> Selection | None:
         raise ConfigurationError("give both --base-url1 and --base-url2, or neither")
     if any(urls) and (program or server):
         raise ConfigurationError("--base-url1 and --base-url2 are servers that run: leave out what starts others")
+    if any(urls) and candidate.count != len(urls):
+        raise ConfigurationError(
+            f"--base-url1 and --base-url2 are two servers, the candidate has {candidate.count}: a base has as many"
+        )
     if program and server == "embedded":
         raise ConfigurationError("--base-ollama-bin starts real Ollama servers: leave out --base-server embedded")
     if not any(urls) and not program and not server:
@@ -80,6 +84,7 @@ def _base_servers(read: Reader, candidate: Selection) -> Selection | None:
         urls=tuple(checked_url(url, flag) if url else None for url, flag in zip(urls, flags, strict=True)),
         program=program,
         model=model,
+        count=candidate.count,
     )
     return Selection(
         kind=found.kind,
@@ -89,6 +94,7 @@ def _base_servers(read: Reader, candidate: Selection) -> Selection | None:
         program=found.program,
         pull=candidate.pull,
         pins=candidate.pins if found.kind != "connect" else (),
+        count=found.count,
     )
 
 

@@ -73,9 +73,8 @@ class _Side:
 async def _open_side(stack: contextlib.AsyncExitStack, selection: Selection, settings: Settings, say: Say) -> _Side:
     servers = await stack.enter_async_context(open_servers(selection, say))
     await stack.enter_async_context(model_in_place(servers, selection, say, settings.deadline_s))
-    agents = [server for server in servers if server.parallel is None]
     parallel = next((server.url for server in servers if server.parallel is not None), None)
-    return _Side(servers, await _probe(agents, selection.model, settings), selection.model, parallel)
+    return _Side(servers, await _probe(servers, selection.model, settings), selection.model, parallel)
 
 
 async def _open_base(stack: contextlib.AsyncExitStack, candidate: _Side, settings: Settings, say: Say) -> _Side | None:
@@ -94,10 +93,11 @@ async def _open_base(stack: contextlib.AsyncExitStack, candidate: _Side, setting
 
 
 async def _probe(servers: Sequence[Server], model: str, settings: Settings) -> tuple[ServerInfo, ...]:
-    """Loads the model everywhere, one server after the other, and looks where its memory went."""
+    """Loads the model on each server of the agents, one after the other, and looks where its memory went."""
     infos = []
-    scenario = next(iter(settings.scenarios or settings.studied.values()))
-    for server, agent in zip(servers, scenario.agents, strict=False):
+    first = settings.scenarios or [settings.studied[study.scenario] for study in settings.studies]
+    agents = [server for server in servers if server.parallel is None]
+    for server, agent in zip(agents, first[0].agents, strict=False):
         await server.api.load(model, agent.options.sent(), deadline_s=settings.deadline_s)
         infos.append(await describe(server, model))
     return tuple(infos)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.measure import RequestSettings, ScenarioPlan, bind
+from harness.measure import AgentPlan, RequestSettings, ScenarioPlan, bind
 from harness.measure.studies import Arms, Ground, control_arms, ladder_arms, pattern_arms, sampling_arms, scaling_arms
 from harness.plugin.options import Settings
 from harness.records import Block, ServerInfo, Session
@@ -15,7 +15,7 @@ from harness.scenarios.studies import MITIGATION, PATTERN_STUDIES
 from harness.servers.host import is_local, threads_per_server, usable_cores
 
 Options = dict[str, dict[str, dict[str, float]]]
-"""Per scenario and role, the Ollama options of every request."""
+"""Per scenario and role, the Ollama options of every request, and what else of it was asked for."""
 
 
 def num_threads(settings: Settings, infos: Sequence[ServerInfo]) -> tuple[tuple[int | None, ...], str]:
@@ -86,7 +86,8 @@ class Planner:
 
     def ladder(self, scenario: str, blocks: Sequence[Block]) -> tuple[ScenarioPlan, Mapping[str, str]]:
         """The plan that tries remedies on a scenario, whose measured blocks tell how far to stagger."""
-        ground = self._ground(self.settings.studied[scenario])
+        cells = {each.name: each for each in self.settings.scenarios}  # of a sweep, if there is one
+        ground = self._ground(cells.get(scenario) or self.settings.studied[scenario])
         size = sum(info.size for info in self.session.servers)
         share = sum(info.size_vram for info in self.session.servers) / size if size else 0.0
         arms = ladder_arms(ground, self.settings.stagger_s or _mean_solo_s(blocks) / len(ground.agents), share)
@@ -139,5 +140,13 @@ def base_plan(plan: ScenarioPlan, urls: Sequence[str], model: str, options: dict
 
 
 def options_of(plans: Mapping[str, ScenarioPlan]) -> Options:
-    """What every agent sends, as a journal keeps it."""
-    return {name: {agent.role: dict(agent.options) for agent in plan.agents} for name, plan in plans.items()}
+    """What every agent sends, as a journal keeps it; its prompt's padding and the stagger of starts too, if any.
+
+    Sessions that differ in any of that cannot be compared, and one cannot go on with the other's journal.
+    """
+
+    def sent(plan: ScenarioPlan, agent: AgentPlan) -> dict[str, float]:
+        more = {"prompt_words": agent.padding, "stagger_s": plan.stagger_s}
+        return agent.options | {name: value for name, value in more.items() if value}
+
+    return {name: {agent.role: sent(plan, agent) for agent in plan.agents} for name, plan in plans.items()}

@@ -67,9 +67,12 @@ class SweepProgress:
         return remaining(self.choice.order.cells, self.blocks, self.choice.runs, self.instrument)
 
     def upto(self, name: str) -> list[Visit]:
-        """The visits up to the last one of a cell; they count as begun."""
-        last = max((at for at, visit in enumerate(self.visits) if visit.cell.name == name), default=-1)
-        begun, self.visits = self.visits[: last + 1], self.visits[last + 1 :]
+        """The visits from the first to the last one of a cell; they count as begun."""
+        own = [at for at, visit in enumerate(self.visits) if visit.cell.name == name]
+        if not own:
+            return []
+        first, end = own[0], own[-1] + 1
+        begun, self.visits = self.visits[first:end], self.visits[:first] + self.visits[end:]
         return begun
 
     def line(self, block: Block, begun: Sequence[Visit]) -> str:

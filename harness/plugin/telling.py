@@ -25,7 +25,7 @@ def plan_lines(settings: Settings, sources: Sequence[SettingSource]) -> list[str
     names = ", ".join(scenario.name for scenario in settings.scenarios)
     sweep = settings.sweep
     if sweep is not None:
-        lines += sweep_plan_lines(sweep.sweep, sweep.order, sweep.runs, sweep.passes)
+        lines += [*sweep_plan_lines(sweep.sweep, sweep.order, sweep.runs, sweep.passes), f"  seed {settings.seed}"]
     elif names:
         lines.append(f"plan: {names}; {most} each after a warm-up{until}; seed {settings.seed}")
     studies = ", ".join(study.name for study in settings.studies)

@@ -8,9 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
@@ -25,7 +24,6 @@ _GPU_ROW = re.compile(r"\s*(?P<gpu>[^,]+), *(?P<pid>\d+), *(?P<mib>[^,]*), *(?P<
 _ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - where somebody else listens, not we
 _LOOPBACKS = {"127.0.0.1", "::1"}
 _FORWARDERS = {"docker-proxy", "rootlessport", "slirp4netns", "pasta", "ssh", "socat", "kubectl"}
-_CHILDREN_TOLD = Path("/proc/thread-self/children").exists()
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK") if sys.platform == "linux" else 0
 
 
@@ -90,33 +88,6 @@ def allowed_cpus(pid: int) -> frozenset[int]:
         return frozenset(psutil.Process(pid).cpu_affinity())  # type: ignore[attr-defined, unused-ignore]
     except (psutil.Error, OSError, AttributeError):  # macOS pins nothing
         return usable_cpus()
-
-
-def tree(root: int) -> frozenset[int]:
-    """A process and all that it, or what it started, started; as far as they live. Takes 10 us a thread on Linux."""
-    if not _CHILDREN_TOLD:
-        return _tree_elsewhere(root)
-    found = [root]
-    for pid in found:  # grows while it is walked
-        found += _children(pid)
-    return frozenset(found)
-
-
-def _children(pid: int) -> Iterator[int]:
-    """Linux lists a process's children by the thread that started them."""
-    try:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
-                yield from map(int, file.read().split())
-    except OSError:  # it, or a thread of it, has ended
-        return
-
-
-def _tree_elsewhere(root: int) -> frozenset[int]:
-    try:
-        return frozenset({root, *(child.pid for child in psutil.Process(root).children(recursive=True))})
-    except psutil.Error:
-        return frozenset({root})
 
 
 def cpu_seconds(pid: int) -> float | None:

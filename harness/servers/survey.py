@@ -12,7 +12,8 @@ from harness.records.errors import HarnessError
 from harness.servers.api import ListedModel
 from harness.servers.fleet import Server
 from harness.servers.nvml import Gpu, read_gpus
-from harness.servers.occupancy import LocalServer, cpu_seconds, gpu_strangers, local_servers, tree
+from harness.servers.occupancy import LocalServer, cpu_seconds, gpu_strangers, local_servers
+from harness.servers.trees import tree
 
 _SLOTS = "OLLAMA_NUM_PARALLEL"
 

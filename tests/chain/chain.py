@@ -54,10 +54,15 @@ def plan_of(server: TruthServer, *, deadline_s: float = GENEROUS_S, runs: int = 
 
 
 def script(plan: ScenarioPlan, faults: Mapping[tuple[int, str], Behaviour]) -> tuple[Behaviour, ...]:
-    """What every request of a scenario gets: ``faults`` by block and arm, in a concurrent arm the first one to come."""
+    """What every request of a scenario gets: ``faults`` by block and arm, in a concurrent arm the first one to come.
+
+    After a fault the servers of its arm are asked for a token each, and that is answered well.
+    """
 
     def arm(index: int, name: str) -> list[Behaviour]:
-        return [faults.get((index, name), PACE), *([PACE] if name == CONCURRENT else [])]
+        agents = len(ROLES) if name == CONCURRENT else 1
+        settled = agents if (index, name) in faults else 0
+        return [faults.get((index, name), PACE), *[PACE] * (agents - 1 + settled)]
 
     return tuple(each for index in range(plan.runs + 1) for name in plan.order(index) for each in arm(index, name))
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from harness.records import Block
@@ -22,6 +23,7 @@ from tests.plugin.test_session import Session, children_of, read_summary
 HOMO, HETERO = "chimera_homo", "chimera_hetero"
 BLOCK = 8  # requests of a good block: two agents, two calls each, alone and together
 BROKEN = BLOCK - 1  # an agent whose first call fails makes no second one
+SETTLED = 2  # requests after an arm that failed: one for each of its servers, at most
 LAX = ("measured_efficiency_pct=-1e9", "measured_speedup=-1e9", "guide_efficiency_pct=-1e9", "contention_rate=1")
 ENDLESS = Behaviour(ttft=Timing(ms=10.0), gaps=Timing(ms=10.0), tokens=1_000_000)
 
@@ -45,7 +47,7 @@ def test_a_bad_block_is_named_and_left_out_and_the_session_goes_on(
     foreign: pytest.Pytester, truth_server: TruthServer
 ) -> None:
     """A broken line in one scenario and a stall in the next: both are judged by their good blocks."""
-    first = (*[PACE] * (2 * BLOCK), faulty("broken_json"), *[PACE] * (BROKEN - 1 + BLOCK))
+    first = (*[PACE] * (2 * BLOCK), faulty("broken_json"), *[PACE] * (BROKEN - 1 + SETTLED + BLOCK))
     second = (*[PACE] * (2 * BLOCK), faulty("stall"))
     truth_server.configure(TruthConfig(behaviour=PACE, script=(*first, *second)))
     options = flags(truth_server, (HOMO, HETERO), runs=3)
@@ -75,7 +77,7 @@ def test_two_bad_blocks_in_a_row_are_an_error_and_the_session_goes_on_or_stops(
     foreign: pytest.Pytester, truth_server: TruthServer, stops: bool
 ) -> None:
     """The scenario is given up as INVALID; the next one is measured unless pytest is told to stop at an error."""
-    bad = (faulty("status_503"), *[PACE] * (BROKEN - 1))
+    bad = (faulty("status_503"), *[PACE] * (BROKEN - 1 + SETTLED))
     truth_server.configure(TruthConfig(behaviour=PACE, script=(*[PACE] * BLOCK, *bad, *bad)))
     options = flags(truth_server, (HOMO, HETERO), runs=3)
     result = foreign.runpytest_inprocess(*options, "--journal", "j.jsonl", *(["-x"] if stops else []))
@@ -133,7 +135,7 @@ def assert_ended_well(session: Session, folder: Path, reason: str) -> list[Block
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(
     ("number", "reason"),
-    [(signal.SIGKILL, "does not answer: "), (signal.SIGSTOP, "deadline of 2 s (--block-deadline): ")],
+    [(signal.SIGKILL, "does not answer"), (signal.SIGSTOP, "--block-deadline)")],
 )
 def test_a_server_that_is_killed_or_frozen_in_mid_block_costs_no_block_before(
     foreign: pytest.Pytester, number: signal.Signals, reason: str
@@ -145,10 +147,11 @@ def test_a_server_that_is_killed_or_frozen_in_mid_block_costs_no_block_before(
         options = [*flags(server, (HOMO,), runs=9), "--block-deadline", "2"]
         session = Session(foreign.path, "-p", "no:benchmark", *options)
         wait_for_requests(session, server, len(script))
-        assert children_of(session.process.pid) == []  # so none can be left behind
+        (sampler,) = children_of(session.process.pid)
         os.kill(server.pid, number)
         session.wait_for_blocks(5)
         if number == signal.SIGSTOP:  # or the session waits for it to take the model back
             os.kill(server.pid, signal.SIGCONT)
         blocks = assert_ended_well(session, foreign.path, reason)
+        assert not psutil.pid_exists(sampler)  # nothing is left behind
     assert any(request.token_ns for run in blocks[3].runs for agent in run.agents for request in agent.requests)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.judge.resources import energy_j, resource_figures, servers_gpus
-from harness.records import Block
+from harness.records import AgentRun, Block
 from harness.records.resources import GpuUse, Resources, ServerUse
 from harness.records.session import CONCURRENT
 from harness.testing import build_agent_run, build_block, build_run, build_study_block
@@ -28,7 +28,19 @@ def _used(*gpus: GpuUse, cores: tuple[float | None, ...] = (1.0, 0.5), rss: int 
 
 
 def _with(block: Block, used: Mapping[str, Resources]) -> Block:
-    return replace(block, runs=tuple(replace(run, resources=used.get(run.arm)) for run in block.runs))
+    """The block with these resources by arm, and its agents dealt out to both servers."""
+    roles = list(dict.fromkeys(agent.role for run in block.runs for agent in (*run.agents, *run.background)))
+
+    def placed(agents: tuple[AgentRun, ...]) -> tuple[AgentRun, ...]:
+        return tuple(replace(agent, url=(ONE, TWO)[roles.index(agent.role) % 2]) for agent in agents)
+
+    return replace(
+        block,
+        runs=tuple(
+            replace(run, resources=used.get(run.arm), agents=placed(run.agents), background=placed(run.background))
+            for run in block.runs
+        ),
+    )
 
 
 def _block(used: Mapping[str, Resources], index: int = 1) -> Block:
@@ -136,6 +148,27 @@ def test_gpus_that_no_server_is_on_do_not_count() -> None:
     assert energy_j(_block({CONCURRENT: unseen}).runs[-1]) == 150.0
 
 
+def test_servers_that_no_agent_of_the_scenario_uses_do_not_count() -> None:
+    """A base's, or the one that another pattern shares, hold their models beside the scenario's; so do their GPUs."""
+    base, shared = "http://base", "http://shared"
+    servers = tuple(ServerUse(url, 1.0, 100) for url in (ONE, TWO, base, shared))
+    gpus = (_gpu(servers=(ONE, base)), _gpu(uuid="GPU-2", servers=(TWO,)), _gpu(1000.0, uuid="GPU-3", servers=(base,)))
+    used = Resources(5, servers, gpus)
+    found = resource_figures([_block({"solo:A": used, "solo:B": used, CONCURRENT: used})])
+    assert found is not None
+    for arm in found.arms:
+        assert arm.rss_bytes == 200  # a model that waits for its turn is there
+        assert arm.cpu_cores is not None
+        assert arm.cpu_cores.point == pytest.approx(2.0)
+        assert arm.gpu_memory_bytes == 2**31
+        assert arm.energy_j is not None
+        assert arm.energy_j.point == pytest.approx(200.0)
+    elsewhere = replace(used, gpus=gpus[2:])
+    found = resource_figures([_block({CONCURRENT: elsewhere})])
+    assert found is not None
+    assert found.arms[0].energy_j is None
+
+
 def test_energy_that_agents_in_the_background_had_a_share_in_is_nobodys_per_token() -> None:
     """The energy itself is told."""
     block = build_study_block({"decode:A": {"A": 100.0}}, study="controls", background={"decode:A": ["B"]})
@@ -148,19 +181,23 @@ def test_energy_that_agents_in_the_background_had_a_share_in_is_nobodys_per_toke
 
 def test_a_run_without_tokens_has_no_energy_per_token() -> None:
     """And no division by zero."""
-    run = replace(build_run("dual", [build_agent_run(tokens=0)]), resources=_used(_gpu()))
-    found = resource_figures([replace(build_block(), runs=(run,))])
+    run = build_run("dual", [build_agent_run(tokens=0)])
+    found = resource_figures([_with(replace(build_block(), runs=(run,)), {"dual": _used(_gpu())})])
     assert found is not None
     assert found.arms[0].joules_per_token is None
 
 
 def test_arms_that_were_not_sampled_are_not_there() -> None:
-    """Nothing at all if none was; the order is that of the runs."""
+    """Nothing at all if none was; the order is that of the agents, whatever was run first."""
     assert resource_figures([]) is None
     assert resource_figures([build_block()]) is None
     found = resource_figures([_block({CONCURRENT: _used(), "solo:B": _used()})])
     assert found is not None
     assert [arm.arm for arm in found.arms] == ["solo:B", CONCURRENT]
+    block = _block({CONCURRENT: _used(), "solo:A": _used(), "solo:B": _used()})
+    found = resource_figures([replace(block, runs=block.runs[::-1])])
+    assert found is not None
+    assert [arm.arm for arm in found.arms] == ["solo:A", "solo:B", CONCURRENT]
 
 
 def test_why_clocks_were_held_down_is_told_once() -> None:

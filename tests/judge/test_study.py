@@ -16,7 +16,7 @@ from harness.judge.arms import arm_values
 from harness.judge.ranking import Effect, Paired, joint_confidence, joint_effects, rank
 from harness.judge.reloads import loading_ns
 from harness.judge.validity import study_reasons
-from harness.records import AgentRun, Block, ModelMemory, RequestRecord, Run
+from harness.records import AgentRun, Block, HostLoad, ModelMemory, RequestRecord, Run
 from harness.records.resources import Resources, ServerUse
 from harness.records.session import FALLBACK
 from harness.scenarios import InstrumentLimits
@@ -266,10 +266,10 @@ def test_nothing_can_be_said_of_fewer_than_four_blocks(count: int) -> None:
 def test_nothing_can_be_said_if_most_blocks_are_invalid() -> None:
     """Four valid blocks of eight are a selection that something else made."""
     broken = [replace(patterns(i), error="the server died") for i in range(5, 9)]
-    study = judged([*drifting(4), *broken])
+    study = judged([*broken, *drifting(4)])
     assert study.unsaid == "4 of 8 blocks could be judged"
     assert study.invalid[5] == ("the server died",)
-    assert judged([*drifting(4), *broken[:3]]).unsaid == ""
+    assert judged([*broken[:3], *drifting(4)]).unsaid == ""
 
 
 def test_a_study_that_died_while_it_warmed_up_tells_why() -> None:
@@ -342,7 +342,44 @@ def test_the_arm_in_which_work_was_finished_after_a_failure_is_no_arm_of_the_stu
     fallen = replace(block, order=(*block.order, FALLBACK), error="one agent at a time: the server died")
     study = judged([*drifting(4), fallen])
     assert study.invalid == {5: ("one agent at a time: the server died",)}
+    assert [arm.arm for arm in study.arms] == ["dual", "single", "sequential"]
+
+
+def test_a_study_whose_work_was_finished_one_agent_at_a_time_names_no_winner() -> None:
+    """Its server died, however good the blocks before were; gone on with later, it may name one."""
+    reason = "http://two died; A, B did the work one at a time on http://one"
+    fallen = replace(patterns(5), error=reason, fallback=reason)
+    blocks = drifting(4)
+    study = judged([*blocks, fallen])
+    assert (study.unsaid, study.ranking, study.effects, study.blocks) == (reason, None, (), 4)
+    again = judged([*blocks, fallen, *(replace(block, index=block.index + 5) for block in blocks)])
+    assert (again.unsaid, again.blocks) == ("", 8)
+    assert again.ranking is not None
+
+
+def test_a_study_that_was_given_up_names_no_winner() -> None:
+    """Two failed blocks in a row end it: a server of one pattern may be dead, though the others go on."""
+    dead = [replace(patterns(i), runs=patterns(i).runs[:2], error="http://3 does not answer") for i in (5, 6)]
+    study = judged([*drifting(4), *dead])
+    assert study.unsaid == "it was given up: http://3 does not answer"
+    assert (study.ranking, study.effects) == (None, ())
+    once = judged([*drifting(4), dead[0]])
+    assert once.unsaid == ""
+
+
+def test_a_disturbed_end_gives_nothing_up() -> None:
+    """Blocks that were measured to their end and lie beside others' work are only left out."""
+    crowd = HostLoad((0, 1), foreign_cores=1.0, idle_cores=0.0)
+    noisy = [replace(patterns(i), runs=tuple(replace(r, host=crowd) for r in patterns(i).runs)) for i in (5, 6)]
+    study = judge_study("patterns", [*drifting(4), *noisy], InstrumentLimits())
+    assert [*study.invalid] == [5, 6]
     assert study.unsaid == ""
+
+
+def test_a_study_without_a_block_says_that_nothing_was_measured() -> None:
+    """None of its arms could be run here."""
+    study = judge_study("controls", [], None, left_out={"A": "it shares its server"})
+    assert (study.unsaid, study.arms) == ("nothing was measured", ())
 
 
 def test_arms_that_generated_different_numbers_of_tokens_did_different_work() -> None:
@@ -354,7 +391,7 @@ def test_arms_that_generated_different_numbers_of_tokens_did_different_work() ->
     )
 
 
-def test_a_model_that_moved_is_seen_by_the_same_arm_of_the_first_block() -> None:
+def test_a_model_that_moved_is_seen_by_the_same_arm_of_an_earlier_block() -> None:
     """An arm's models are compared with those of the same arm: another arm may want them elsewhere."""
     url = "http://127.0.0.1:1"
 
@@ -363,13 +400,16 @@ def test_a_model_that_moved_is_seen_by_the_same_arm_of_the_first_block() -> None
         return replace(block, runs=tuple(replace(r, memory=memory) if r.arm == arm else r for r in block.runs))
 
     limits = InstrumentLimits()
-    before = placed(placed(patterns(0), "dual", 100), "single", 40)
+    first = placed(placed(patterns(0), "dual", 100), "single", 40)
+    before = {run.arm: run.memory for run in first.runs}
     same, moved = placed(patterns(1), "single", 40), placed(patterns(1), "dual", 60)
     assert study_reasons(same, limits, before) == ()
     (reason,) = study_reasons(moved, limits, before)
     assert reason.startswith("dual: m moved out of GPU memory on http://127.0.0.1:1: 60 of 100 MiB")
     assert study_reasons(moved, None, before) == ()
-    assert [*judge_study("patterns", [before, moved], limits).invalid] == [1]
+    assert [*judge_study("patterns", [first, moved], limits).invalid] == [1]
+    early = replace(first, index=0, warmup=True, runs=first.runs[1:], error="it ended early")
+    assert [*judge_study("patterns", [early, replace(first, index=1), replace(moved, index=2)], limits).invalid] == [2]
 
 
 def test_controls_tell_what_each_kind_of_company_costs() -> None:

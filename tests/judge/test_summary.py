@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.judge import ScenarioSummary, Verdict, judge_scenario
-from harness.records import Block
-from harness.scenarios import Limit, Stopping, Terms
+from harness.records import Block, ModelMemory
+from harness.scenarios import InstrumentLimits, Limit, Stopping, Terms
 from harness.testing import build_block
 
 LIMITS = (Limit("guide_efficiency_pct", 80.0), Limit("measured_speedup", 1.0), Limit("contention_rate", 0.33))
@@ -139,7 +139,35 @@ def test_the_verdict_does_not_depend_on_any_order(seed: int, slow: float) -> Non
         random.Random(seed + block.index).shuffle(arms)  # noqa: S311 - an order, not a secret
         runs = tuple(block.runs[arm] for arm in arms)
         shuffled.append(replace(block, order=tuple(run.arm for run in runs), runs=runs))
-    assert _judged(shuffled) == _judged(_blocks(3, slow))
+    one, other = _judged(shuffled), _judged(_blocks(3, slow))
+    assert one == other
+    assert (one.interference, one.resources) == (other.interference, other.resources)
+
+
+def test_what_is_only_shown_is_computed_when_it_is_asked_for_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stopping rule judges after every block, and asks for neither; with eight agents that would be a second."""
+    asked: list[str] = []
+
+    def reading(name: str) -> object:
+        return lambda blocks: asked.append(f"{name} of {len(blocks)} blocks")
+
+    for name in ("interference", "resource_figures"):
+        monkeypatch.setattr(f"harness.judge.summary.{name}", reading(name))
+    summary = _judged(_blocks(3))
+    assert summary.undecided
+    assert asked == []
+    for _ in range(2):
+        assert not summary.interference
+        assert summary.resources is None
+    assert asked == ["interference of 3 blocks", "resource_figures of 3 blocks"]
+
+
+def test_a_model_that_moved_is_seen_by_the_first_block_that_tells_where_it_was() -> None:
+    """A look that failed after the warm-up does not leave the scenario unguarded."""
+    places = {0: (), 1: (ModelMemory("http://one", "m", 100, 100),), 2: (ModelMemory("http://one", "m", 100, 60),)}
+    blocks = [replace(build_block(index=i, warmup=i == 0), memory=memory) for i, memory in places.items()]
+    summary = judge_scenario("pair", blocks, Terms(instrument=InstrumentLimits()))
+    assert [*summary.invalid] == [2]
 
 
 def test_a_scenario_that_ended_in_failures_is_invalid_however_it_began() -> None:

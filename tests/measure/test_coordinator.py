@@ -209,7 +209,7 @@ async def test_a_cancelled_run_is_kept_with_what_there_was() -> None:
     (run,) = sink
     inside, waiting = run.agents
     assert (inside.error, len(inside.requests)) == ("cancelled", 1)
-    assert (waiting.requests, waiting.duration_ns) == ((), 0)
+    assert (waiting.error, waiting.requests, waiting.duration_ns) == ("cancelled", (), 0)
     assert waiting.wait_ns > 0
 
 

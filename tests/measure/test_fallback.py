@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ import respx
 from harness.judge import Verdict, invalid_reasons, judge_scenario
 from harness.measure import (
     AgentPlan,
+    ArmPlan,
     Coordinator,
     Loader,
     Rescuer,
@@ -151,6 +153,26 @@ async def test_one_agent_at_a_time() -> None:
     first, second = run.agents
     assert first.finished_ns <= second.admitted_ns
     assert (block.fallback, block.error) == (fallback.reason, fallback.reason)
+
+
+@pytest.mark.asyncio
+async def test_an_agent_that_a_deadline_found_waiting_for_its_turn_has_not_finished() -> None:
+    """It has no failed request, and has done none of its work: a server that hangs leaves both agents' to do."""
+
+    async def hangs(_request: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        return answer()
+
+    sink: list[Run] = []
+    async with httpx.AsyncClient(base_url=LEFT, transport=httpx.MockTransport(hangs)) as client:
+        coordinator = Coordinator({LEFT: client, RIGHT: client}, {"w": _workflow}, lambda: "12345678")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await coordinator.run(ArmPlan(CONCURRENT, AGENTS, slots=1), sink)
+    async with Host({LEFT: 9, RIGHT: 0}).open() as (_coordinator, servers):
+        fallback = await Rescuer(servers).rescue(PLAN, sink, "the block did not end within its deadline")
+    assert fallback is not None
+    assert [agent.role for agent in fallback.arm.agents] == ["A", "B"]
 
 
 @pytest.mark.asyncio

@@ -25,7 +25,8 @@ from harness.scenarios import Ask, InstrumentLimits
 from harness.servers.api import OllamaApi
 from harness.servers.fleet import Server
 from harness.servers.host import usable_cpus
-from harness.servers.occupancy import CpuTimes, LocalServer, tree
+from harness.servers.occupancy import CpuTimes, LocalServer
+from harness.servers.trees import tree
 from harness.servers.truth import Behaviour, DeviceSpec, ModelSpec, Timing, TruthConfig, TruthServer
 from tests.measure.servers import within
 from tests.servers.burning import STEP_S, burner, parent_of, wait_for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -38,9 +39,9 @@ def base(**given: object) -> BaseChoice | None:
     return read_base(_reader(given), CANDIDATE)
 
 
-def servers(**given: object) -> Selection:
+def servers(candidate: Selection = CANDIDATE, /, **given: object) -> Selection:
     """Servers of the base's own."""
-    choice = base(**given)
+    choice = read_base(_reader(given), candidate)
     assert choice is not None
     assert choice.selection is not None
     return choice.selection
@@ -75,6 +76,16 @@ def test_servers_of_the_same_kind_are_a_base() -> None:
     """Base against base: what two pairs of the same servers differ by."""
     found = servers(base_server="embedded")
     assert (found.kind, found.model) == ("embedded", "embedded")
+
+
+def test_a_base_has_as_many_servers_as_its_candidate() -> None:
+    """Started ones as many; two that run are no base of four."""
+    four = replace(CANDIDATE, count=4, pins=((0,), (1,), (0,), (1,)))
+    found = servers(four, base_server="embedded")
+    assert (found.count, found.pins) == (4, four.pins)
+    assert servers(base_server="embedded").count == 2
+    with pytest.raises(ConfigurationError, match=r"are two servers, the candidate has 4: a base has as many"):
+        servers(four, **URLS)
 
 
 def test_another_model_or_option_is_a_base_on_the_candidates_servers() -> None:

@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 
 from harness.__main__ import main
+from harness.store import FORMAT
 from tests.plugin.conftest import QUICK
 
 PASSED, FAILED, MISUSED, INVALID = 0, 1, 2, 3
 FILES = ("--journal", "j.jsonl", "--summary-json", "s.json", "--no-calibration")
+MET = ("guide_efficiency_pct=-1e9", "measured_efficiency_pct=-1e9", "measured_speedup=-1e9", "contention_rate=1")
+LAX = tuple(part for limit in MET for part in ("--threshold", limit))
+"""Limits that every session keeps."""
 
 
 def judge(folder: Path, *arguments: str) -> int:
@@ -33,8 +37,9 @@ def judged(folder: Path, *arguments: str) -> dict[str, Any]:
         (("--threshold", "measured_speedup=1000"), FAILED),
         (("--runs", "1", "--base-option", "num_ctx=1024", "--contention-efficiency-pct", "1"), PASSED),
         (("--instrument-limit", "loop_lag_ms=0", "--instrument-limit", "ttft_ms=0"), INVALID),
+        (("--stagger", "0.05", "--prompt-words", "Insight=30", *LAX), PASSED),
     ],
-    ids=["failed", "compared", "disturbed"],
+    ids=["failed", "compared", "disturbed", "staggered"],
 )
 def test_a_stored_session_gives_its_own_summary_again_to_the_last_digit(
     foreign: pytest.Pytester, urls: tuple[str, ...], options: tuple[str, ...], status: int
@@ -78,7 +83,11 @@ def test_what_is_no_judgement_is_one_line_and_touches_nothing(
     whole = journal.read_text("utf-8")
     for text, arguments, words in (
         (whole, ("--threshold", "speed=1"), "unknown metric 'speed'"),
-        (whole.replace('"format":3', '"format":99', 1), (), "is of format 99, this version reads up to 3"),
+        (
+            whole.replace(f'"format":{FORMAT}', '"format":99', 1),
+            (),
+            f"is of format 99, this version reads up to {FORMAT}",
+        ),
         (whole[:1000], (), "is not a journal: it has no whole line"),
         (whole.replace('"deadline_s":300.0', '"deadline_s":NaN', 1), (), "is damaged"),
         (whole.partition("\n")[0] + "\n", (), "holds no block"),

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from harness.plugin import options
-from harness.plugin.flags import DEFAULT_DEADLINE_S, OPTIONS
+from harness.plugin.flags import DEFAULT_DEADLINE_S, OPTIONS, STUDY_RUNS
+from harness.plugin.layers import layered
 from harness.plugin.options import Settings, read_settings
-from harness.records.errors import ConfigurationError
+from harness.records.errors import ConfigurationError, JournalError
 from harness.scenarios import (
     SCENARIOS,
     ContentionRules,
@@ -20,9 +21,16 @@ from harness.scenarios import (
     Override,
     Stopping,
 )
+from harness.scenarios.presets import PRESETS
+from harness.scenarios.sweeps import TR110_RUNS
 from harness.servers.selection import select
+from harness.store import Journal
+from harness.testing import build_session
 
 FLAGS = frozenset(flag for flag, _, _ in OPTIONS)
+URLS = ["http://one:1", "http://two:1"]
+PAIR = {"collector_ollama_url": URLS[0], "insight_ollama_url": URLS[1]}
+GRID = "chimera_homo:num_ctx=1024,512;temperature=0.6,0.8"
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +58,9 @@ def test_without_options_everything_has_a_default() -> None:
     assert (settings.overrides, settings.rules) == ((), ContentionRules())
     assert (settings.inconclusive_fails, settings.journal, settings.summary_json) == (False, None, None)
     assert "gpu" in settings.thresholds.profiles
+    assert (settings.studies, settings.sweep, settings.preset, settings.resume) == ((), None, None, None)
+    assert (settings.selection.count, settings.stagger_s, settings.padding) == (2, 0.0, {})
+    assert (settings.preflight, settings.mitigate, settings.sample) == ("stop", False, True)
 
 
 def test_each_session_draws_a_seed_of_its_own() -> None:
@@ -115,6 +126,118 @@ def test_scenarios_are_measured_once_each_in_the_order_given() -> None:
     """A name given twice is one scenario."""
     names = ["chimera_homo", "baseline_vs_chimera", "chimera_homo"]
     assert [scenario.name for scenario in read(scenario=names).scenarios] == names[:2]
+
+
+def test_studies_are_named_among_the_scenarios_and_measured_in_the_order_given() -> None:
+    """Once each; a study alone leaves no scenario, and all scenarios leave no study."""
+    settings = read(scenario=["controls", "chimera_homo", "patterns", "controls"])
+    assert [study.name for study in settings.studies] == ["controls", "patterns"]
+    assert [scenario.name for scenario in settings.scenarios] == ["chimera_homo"]
+    assert read(scenario=["sampling"]).scenarios == ()
+    assert settings.studied == {each.name: each for each in read().scenarios}
+
+
+def test_a_study_has_blocks_of_a_number_of_its_own_unless_one_is_given() -> None:
+    """Its verdicts are none of those that a sequential rule decides."""
+    assert read(scenario=["controls"], max_runs="20").study_runs == STUDY_RUNS
+    assert read(scenario=["controls"], runs="3").study_runs == 3
+
+
+def test_plain_options_of_how_it_is_measured_land_where_they_belong() -> None:
+    """Each given once."""
+    settings = read(
+        stagger="0.25",
+        prompt_words=["Insight=200", "DataCollector=0"],
+        preflight="warn",
+        mitigate=True,
+        no_sampling=True,
+        preset="production",
+    )
+    assert (settings.stagger_s, settings.padding) == (0.25, {"Insight": 200, "DataCollector": 0})
+    assert (settings.preflight, settings.mitigate, settings.sample) == ("warn", True, False)
+    assert settings.preset == PRESETS["production"]
+
+
+def test_a_presets_options_reach_the_tuned_agents_and_what_is_given_goes_over_them() -> None:
+    """The preset is a layer of options as any other."""
+    given = {"--preset": "memory_constrained", "--chimera2-num-ctx": "4096", "--server": "embedded"}
+    first, second = next(each for each in read_settings(layered(given.get, {})).scenarios if "homo" in each.name).agents
+    assert (first.options.num_gpu, first.options.num_ctx, first.options.temperature) == (60, 512, 0.8)
+    assert (second.options.num_gpu, second.options.num_ctx) == (60, 4096)
+
+
+def test_every_scenario_has_as_many_agents_as_were_asked_for() -> None:
+    """Their options as those of the first two, overrides too; words before prompts by the new names."""
+    settings = read(agents="5", chimera_num_ctx="4096", prompt_words=["Insight-2=7"])
+    assert {len(scenario.agents) for scenario in settings.studied.values()} == {5}
+    homo = settings.studied["chimera_homo"].agents
+    roles = ["DataCollector", "Insight", "DataCollector-2", "Insight-2", "DataCollector-3"]
+    assert [agent.role for agent in homo] == roles
+    assert [agent.options.num_ctx for agent in homo] == [4096, 2048, 4096, 2048, 4096]
+    assert settings.padding == {"Insight-2": 7}
+
+
+def test_agents_are_dealt_out_to_any_number_of_servers_up_to_their_own() -> None:
+    """To started ones with ports and pins each, and to those that run."""
+    started = read(agents="4", servers="3", ports="1,2,3", pin="0,1,2-3").selection
+    assert (started.count, started.ports, started.pins) == (3, (1, 2, 3), ((0,), (1,), (2, 3)))
+    assert read(servers="1").selection.count == 1
+    there = read(agents="8", url=["http://one:1/", "http://two:1", "http://three:1"]).selection
+    assert (there.kind, there.urls, there.count) == ("connect", (*URLS, "http://three:1"), 3)
+    usual = read(agents="3", server="connect", servers="3").selection
+    assert usual.urls == tuple(f"http://127.0.0.1:{port}" for port in (11434, 11435, 11436))
+
+
+def test_the_patterns_have_one_more_server_that_works_for_all_agents_at_once() -> None:
+    """It is started with the others, or connected to if it is named; nothing else has it."""
+    assert read(scenario=["patterns"]).selection.parallel == 2
+    assert read(scenario=["chimera_homo", "patterns_hetero"], agents="4").selection.parallel == 4
+    assert read(scenario=["controls", "chimera_homo"], agents="4").selection.parallel is None
+    assert read(scenario=["patterns"], url=URLS).selection.parallel is None
+    named = {"url": URLS, "parallel_url": "http://more:1/"}
+    there = read(scenario=["patterns"], **named).selection
+    assert (there.urls, there.count, there.parallel, there.parallel_url) == (tuple(URLS), 2, 2, "http://more:1")
+    other = read(scenario=["controls"], **named).selection
+    assert (other.parallel, other.parallel_url) == (None, None)
+
+
+def test_a_sweep_is_scenarios_of_its_own_in_the_order_of_measuring() -> None:
+    """Exactly as many blocks of each; agents and options are those that were asked for; limits can name a cell."""
+    settings = read(sweep=[GRID], runs="3", passes="2", agents="3", chimera_num_gpu="7")
+    assert settings.sweep is not None
+    names = [f"chimera_homo@num_ctx={ctx},temperature={t}" for ctx in (1024, 512) for t in (0.6, 0.8)]
+    assert [cell.name for cell in settings.sweep.sweep.cells] == names
+    assert [scenario.name for scenario in settings.scenarios] == [cell.name for cell in settings.sweep.order.cells]
+    assert (settings.stopping, settings.sweep.runs, settings.sweep.passes) == (Stopping(3, fixed=True), 3, 2)
+    assert [agent.options.num_gpu for agent in settings.scenarios[0].agents] == [7, 80, 7]
+    limited = read(sweep=[GRID], threshold=[f"{names[0]}.guide_speedup=1.9"])
+    limits = [Limit("guide_speedup", 1.9) in limited.thresholds.limits("cpu", n, limited.overrides) for n in names]
+    assert limits == [True, False, False, False]
+
+
+def test_a_sweeps_own_numbers_hold_unless_others_are_given(tmp_path: Path) -> None:
+    """The published matrix has 5 runs; a line of text has none, and gets as many."""
+    path = tmp_path / "grid.toml"
+    path.write_text('runs = 4\npasses = 2\n[[grid]]\nscenario = "chimera_homo"\nnum_ctx = [512, 1024]\n', "utf-8")
+    asked = (
+        {"sweep": [str(path)]},
+        {"sweep": [str(path)], "runs": "7", "passes": "3"},
+        {"sweep": ["tr110"]},
+        {"sweep": [GRID]},
+    )
+    found = [sweep for each in asked if (sweep := read(**each).sweep)]
+    assert [(sweep.runs, sweep.passes) for sweep in found] == [(4, 2), (7, 3), (TR110_RUNS, 1), (TR110_RUNS, 1)]
+
+
+def test_who_goes_on_with_a_session_has_its_seed_unless_another_is_given(tmp_path: Path) -> None:
+    """The order of arms goes on with it; that another seed is another session is told later."""
+    path = tmp_path / "j.jsonl"
+    Journal(path, build_session()).close()
+    settings = read(resume=str(path))
+    assert (settings.seed, settings.resume, settings.journal) == (build_session().seed, path, None)
+    assert read(resume=str(path), seed="8").seed == 8
+    with pytest.raises(JournalError, match=r"^the journal .*none\.jsonl cannot be read: No such file"):
+        read(resume=str(tmp_path / "none.jsonl"))
 
 
 def test_chimera_options_reach_the_first_tuned_agent_and_chimera2_the_second() -> None:
@@ -196,6 +319,49 @@ BAD: tuple[tuple[dict[str, object], str], ...] = (
     ({"threshold": ["speed=1"]}, "--threshold speed=1: unknown metric 'speed'"),
     ({"thresholds": "/no/such.toml"}, "--thresholds /no/such.toml cannot be read"),
     ({"thresholds": "/"}, "--thresholds / cannot be read"),
+    ({"agents": "1"}, "--agents must be a whole number of at least 2, got 1"),
+    ({"agents": "two"}, "--agents must be a whole number, got 'two'"),
+    ({"servers": "0"}, "--servers must be a whole number of at least 1, got 0"),
+    ({"servers": "3"}, "--servers: 3 servers for 2 agents would leave some idle: name at most 2, or give --agents 3"),
+    ({"servers": "5", "agents": "4"}, "--servers: 5 servers for 4 agents would leave some idle"),
+    ({"servers": "3", "server": "connect"}, "--servers: 3 servers for 2 agents would leave some idle"),
+    ({"servers": "2", "url": URLS}, "--servers is a number of servers to start; these are only connected to"),
+    ({"servers": "2", **PAIR}, "--servers is a number of servers to start; these are only connected to"),
+    ({"url": [*URLS, "http://three:1"]}, "--url: 3 servers for 2 agents would leave some idle: name at most 2, or"),
+    ({"url": ["one:1"]}, "--url 'one:1' is not a server's URL"),
+    ({"url": ["http://one:1", "http://one:1/"]}, "--url names a server twice: agents are dealt out to servers in turn"),
+    ({"url": URLS, **PAIR}, "--url names all servers: leave --collector-ollama-url and --insight-ollama-url out"),
+    ({"url": URLS, "server": "embedded"}, "--server embedded starts servers of its own"),
+    ({"url": URLS, "ports": "1,2"}, "--ports and --pin are for servers that we start"),
+    ({"ports": "1,2", "agents": "3", "servers": "3"}, "--ports '1,2': write 3 different port numbers"),
+    ({"pin": "0,1", "agents": "3", "servers": "3"}, "--pin '0,1': name a CPU (or a range) for each of the 3 servers"),
+    ({"parallel_url": "http://more:1"}, "--parallel-url is a server to connect to: these are started"),
+    ({"parallel_url": "more:1", "url": URLS}, "--parallel-url 'more:1' is not a server's URL"),
+    ({"parallel_url": "http://one:1/", "url": URLS}, "--parallel-url names a server of the agents"),
+    ({"stagger": "-1"}, "--stagger must be a number of at least 0, got -1"),
+    ({"stagger": "nan"}, "--stagger must be a number, got 'nan'"),
+    ({"prompt_words": ["Nobody=3"]}, "--prompt-words 'Nobody=3': write ROLE=NUMBER, for example DataCollector=200;"),
+    ({"prompt_words": ["Insight-2=3"]}, "--prompt-words 'Insight-2=3': write ROLE=NUMBER"),
+    ({"prompt_words": ["Insight"]}, "--prompt-words 'Insight': write ROLE=NUMBER"),
+    ({"prompt_words": ["Insight=-1"]}, "--prompt-words 'Insight=-1': write ROLE=NUMBER"),
+    ({"prompt_words": ["Insight=1.5"]}, "--prompt-words 'Insight=1.5': write ROLE=NUMBER"),
+    ({"scenario": ["contrals"]}, "--scenario 'contrals' is unknown; choose from: baseline_vs_chimera"),
+    ({"preset": "prod"}, "--preset 'prod': choose one of maximise_throughput"),
+    ({"preflight": "maybe"}, "--preflight 'maybe': choose one of stop, warn, off"),
+    ({"sweep": ["nowhere"]}, "--sweep 'nowhere': write SCENARIO:OPTION=NUMBER,NUMBER;..."),
+    ({"sweep": ["nowhere:num_ctx=512"]}, "--sweep 'nowhere:num_ctx=512': unknown scenario 'nowhere'"),
+    ({"sweep": ["no.toml"]}, "--sweep no.toml cannot be read: No such file"),
+    ({"sweep": [GRID], "scenario": ["chimera_homo"]}, "--sweep names the scenarios itself: leave --scenario out"),
+    ({"sweep": [GRID], "max_runs": "9"}, "--sweep measures as many blocks of every cell: give --runs in place of"),
+    ({"sweep": [GRID], "base_server": "embedded"}, "--sweep measures one configuration after the other: leave the"),
+    ({"sweep": [GRID], "baseline_save": "main"}, "--sweep measures one configuration after the other: leave the"),
+    ({"sweep": [GRID], "passes": "0"}, "--passes must be a whole number of at least 1, got 0"),
+    ({"sweep": [GRID], "threshold": ["chimera_homo@num_ctx=7.guide_speedup=1"]}, "--threshold chimera_homo@num_ctx=7"),
+    ({"passes": "2"}, "--passes is for --sweep: a scenario's blocks are measured together"),
+    ({"resume": "/j", "journal": "/j"}, "--resume appends to the journal that it names: leave --journal out"),
+    ({"resume": "/j", "base_option": ["a=1"]}, "--resume goes on with sessions that have no base: begin a new one"),
+    ({"resume": "/j", "base_server": "embedded"}, "--resume goes on with sessions that have no base"),
+    ({"servers": "1", "base_url1": URLS[0], "base_url2": URLS[1]}, "--base-url1 and --base-url2 are two servers, the"),
 )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.servers import occupancy
+from harness.servers import occupancy, trees
 from harness.servers.api import OllamaApi
 from harness.servers.fleet import Server
 from harness.servers.host import usable_cpus
@@ -26,8 +26,8 @@ from harness.servers.occupancy import (
     is_here,
     listener,
     local_servers,
-    tree,
 )
+from harness.servers.trees import tree
 from harness.servers.truth import TruthServer
 from tests.servers.burning import STEP_S, burner, parent_of, wait_for
 from tests.servers.children import dead_owner, running
@@ -47,7 +47,7 @@ def _descendants(process: subprocess.Popen[bytes]) -> set[int]:
 def test_a_tree_holds_the_children_of_children(threaded: bool, told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also those that another thread than the first started, and where the kernel does not list children."""
     if not told:
-        monkeypatch.setattr(occupancy, "_CHILDREN_TOLD", False)
+        monkeypatch.setattr(trees, "_CHILDREN_TOLD", False)
     with running(parent_of(parent_of(burner(), threaded=threaded))) as process, running() as stranger:
         wait_for(process)
         found = tree(process.pid)
@@ -59,7 +59,7 @@ def test_a_tree_holds_the_children_of_children(threaded: bool, told: bool, monke
 @pytest.mark.parametrize("told", [False, True])
 def test_a_process_that_has_ended_is_a_tree_of_its_own(told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is found below it, and nothing is raised."""
-    monkeypatch.setattr(occupancy, "_CHILDREN_TOLD", told)
+    monkeypatch.setattr(trees, "_CHILDREN_TOLD", told)
     pid, _ = dead_owner()
     assert tree(pid) == {pid}
 
