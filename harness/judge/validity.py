@@ -13,8 +13,8 @@ from harness.scenarios import InstrumentLimits
 from harness.scenarios.studies import DECODE, PREFILL
 
 LOADED_AGAIN_NS = 250_000_000
-"""A load duration from which a model was loaded, ns: that takes Ollama half a second and more, a warm server 3-10 ms
-(27 where two were seen to fight for the CPU)."""
+"""A load duration from which a model was loaded, ns: the smallest one takes Ollama and the embedded engine 300 ms and
+more, a warm server 3-10 ms (27 where two were seen to fight for the CPU)."""
 _NOTABLE = 0.02
 _NONCE_TOKENS, _CUT = 8, 0.1
 """Prompts differ by the tokens of their nonces (8 digits); one that is shorter by more, and by so much, was cut."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from harness.measure.plan import AgentPlan, ArmPlan, RequestSettings, bind, solo_arms
+from harness.records.errors import ConfigurationError
 from harness.records.session import CONCURRENT
 from harness.scenarios import Scenario
 from harness.scenarios.studies import (
@@ -103,18 +104,20 @@ def pattern_arms(ground: Ground) -> Arms:
 
 
 def control_arms(ground: Ground) -> Arms:
-    """Each agent beside absent, idle, prefilling and decoding others.
+    """Each agent beside absent, idle, prefilling and decoding others; those that share its server are none of them.
 
-    An agent that shares its server with every other one has nobody to be kept apart from, and is left out.
+    Raises:
+        ConfigurationError: If all agents share one server.
     """
     agents = ground.agents
+    if len({agent.url for agent in agents}) == 1:
+        raise ConfigurationError(
+            "--scenario controls: all agents share one server, and none can be kept apart from the others: "
+            "give them servers of their own (--servers 2, or --url for each)"
+        )
     arms: list[ArmPlan] = []
-    left_out: dict[str, str] = {}
     for agent in agents:
         others = tuple(other for other in agents if other.url != agent.url)
-        if not others:
-            left_out[agent.role] = "it shares its server with all others: give the agents servers of their own"
-            continue
         away = tuple({other.url: other for other in others}.values())
         arms += [
             ArmPlan(control_arm(ABSENT, agent.role), (agent,), 1, absent=away),
@@ -122,7 +125,7 @@ def control_arms(ground: Ground) -> Arms:
             ArmPlan(control_arm(PREFILL, agent.role), (agent,), 1, background=tuple(map(_prefilling, others))),
             ArmPlan(control_arm(DECODE, agent.role), (agent,), 1, background=tuple(map(_decoding, others))),
         ]
-    return Arms(tuple(arms), left_out)
+    return Arms(tuple(arms), {})
 
 
 def _context(agent: AgentPlan) -> int:

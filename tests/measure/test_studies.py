@@ -16,6 +16,7 @@ from harness.measure.studies import (
     sampling_arms,
     scaling_arms,
 )
+from harness.records.errors import ConfigurationError
 from harness.scenarios import SCENARIOS, with_agents
 from harness.scenarios.studies import PATTERN_ARMS, arms_of
 
@@ -93,11 +94,14 @@ def test_controls_put_each_agent_beside_absent_idle_prefilling_and_decoding_othe
         assert 24 < agent.options["num_predict"] < 2048
 
 
-def test_controls_leave_out_an_agent_that_nobody_can_be_taken_from() -> None:
-    """With one server there is no other server to empty; with two, those beside it do not count."""
-    alone = control_arms(ground(urls=(ONE,), parallel=None))
-    assert not alone.compared
-    assert set(alone.left_out) == {"DataCollector", "Insight"}
+def test_controls_of_agents_that_all_share_one_server_are_refused() -> None:
+    """There is no other server to empty; without an arm the scenario's own would be measured under the study's name."""
+    with pytest.raises(ConfigurationError, match="all agents share one server"):
+        control_arms(ground(urls=(ONE,), parallel=None))
+
+
+def test_controls_keep_an_agent_apart_from_those_on_other_servers_only() -> None:
+    """Those beside it on its own do not count."""
     four = named(control_arms(ground(agents=4, parallel=None)))
     assert {agent.role for agent in four["decode:DataCollector"].background} == {"Insight", "Insight-2"}
 

@@ -170,12 +170,16 @@ def test_an_interrupted_session_keeps_its_blocks_and_leaves_no_process(
 ) -> None:
     """Ctrl-C and kill -9 in mid-stream."""
     session = Session(foreign.path, "--server", "embedded", *QUICK[2:], "--runs", "500")
-    session.wait_for_blocks(1)
-    servers = children_of(session.process.pid)
-    assert len(servers) == 2
-    session.process.send_signal(number)
-    assert session.process.wait(DEADLINE_S) != 0
-    wait_until_gone(servers)
+    try:
+        session.wait_for_blocks(1)
+        started = children_of(session.process.pid)
+        session.process.send_signal(number)
+        assert session.process.wait(DEADLINE_S) != 0
+    finally:
+        session.process.kill()
+        session.process.wait(DEADLINE_S)
+    assert len(started) == 3  # two servers, and the sampler of what they use
+    wait_until_gone(started)
     assert read_journal(session.journal).session.blocks
 
 
