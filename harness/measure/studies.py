@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.measure.plan import AgentPlan, ArmPlan, RequestSettings, bind, solo_arms
@@ -25,6 +25,7 @@ from harness.scenarios.studies import (
     UNSAMPLED,
     control_arm,
     together_arm,
+    together_sizes,
 )
 from harness.scenarios.workflows import ONLY_DECODE, ONLY_PREFILL
 
@@ -87,11 +88,9 @@ def pattern_arms(ground: Ground) -> Arms:
     """
     one = ground.urls[0]
     parallel = ground.on(ground.parallel_url) if ground.parallel_url else ()
-    every = {agent.url: agent for agent in (*ground.agents, *parallel)}
 
     def arm(name: str, agents: tuple[AgentPlan, ...], slots: int) -> ArmPlan:
-        used = {agent.url for agent in agents}
-        return ArmPlan(name, agents, slots, absent=tuple(each for url, each in every.items() if url not in used))
+        return ArmPlan(name, agents, slots, absent=_elsewhere((*ground.agents, *parallel), agents))
 
     arms = [
         arm(DUAL, ground.agents, ground.slots),
@@ -118,7 +117,7 @@ def control_arms(ground: Ground) -> Arms:
     arms: list[ArmPlan] = []
     for agent in agents:
         others = tuple(other for other in agents if other.url != agent.url)
-        away = tuple({other.url: other for other in others}.values())
+        away = _elsewhere(agents, (agent,))
         arms += [
             ArmPlan(control_arm(ABSENT, agent.role), (agent,), 1, absent=away),
             ArmPlan(control_arm(IDLE, agent.role), (agent,), 1),
@@ -126,6 +125,12 @@ def control_arms(ground: Ground) -> Arms:
             ArmPlan(control_arm(DECODE, agent.role), (agent,), 1, background=tuple(map(_decoding, others))),
         ]
     return Arms(tuple(arms), {})
+
+
+def _elsewhere(agents: Sequence[AgentPlan], here: Sequence[AgentPlan]) -> tuple[AgentPlan, ...]:
+    """One agent for each server that those ``here`` do not use."""
+    used = {agent.url for agent in here}
+    return tuple({agent.url: agent for agent in agents if agent.url not in used}.values())
 
 
 def _context(agent: AgentPlan) -> int:
@@ -147,8 +152,8 @@ def _decoding(agent: AgentPlan) -> AgentPlan:
 def scaling_arms(ground: Ground) -> Arms:
     """Each agent alone, and the first 2, 4, 8 ... of them at once, all at last."""
     agents = ground.agents
-    counts = [2**power for power in range(1, len(agents).bit_length()) if 2**power < len(agents)]
-    arms = [ArmPlan(together_arm(count), agents[:count], min(count, ground.slots)) for count in (*counts, len(agents))]
+    sizes = together_sizes(len(agents))
+    arms = [ArmPlan(together_arm(size), agents[:size], min(size, ground.slots)) for size in sizes]
     return Arms((*solo_arms(agents), *arms), {})
 
 
@@ -180,9 +185,8 @@ def ladder_arms(ground: Ground, stagger_s: float, gpu_share: float) -> Arms:
     else:
         left_out[MORE_GPU_LAYERS] = "the model is in GPU memory already" if gpu_share else "the model is on no GPU"
     if len(ground.urls) > 1:
-        one = ground.urls[0]
-        away = {agent.url: agent for agent in agents if agent.url != one}
-        arms.append(ArmPlan(ONE_SERVER, ground.on(one), ground.slots, absent=tuple(away.values())))
+        together_there = ground.on(ground.urls[0])
+        arms.append(ArmPlan(ONE_SERVER, together_there, ground.slots, absent=_elsewhere(agents, together_there)))
     else:
         left_out[ONE_SERVER] = "there is only one server"
     return Arms(tuple(arms), left_out)

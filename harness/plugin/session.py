@@ -94,9 +94,7 @@ class PerfSession:
             if name not in self.summaries and unfit(self.session, terms) is None:
                 await self._blocks_of(name, terms, profile or self.session.profile)
         except HarnessError as error:
-            fault = str(error).partition("\n")[0]
-            with contextlib.suppress(JournalError):  # that may be the very fault
-                self.journal.fault(name, fault)
+            fault = self._keep_fault(name, error)
             raise
         else:
             return self._judge(name, terms)
@@ -146,6 +144,13 @@ class PerfSession:
             else:
                 del self._visits[0]
 
+    def _keep_fault(self, name: str, error: HarnessError) -> str:
+        """Writes what ended a scenario or study to the journal, and gives it in one line."""
+        fault = str(error).partition("\n")[0]
+        with contextlib.suppress(JournalError):  # that may be the very fault
+            self.journal.fault(name, fault)
+        return fault
+
     def _ensure_fit(self) -> None:
         if self.unfit is not None:
             raise ConfigurationError(self.unfit)
@@ -183,9 +188,7 @@ class PerfSession:
                 if left > 0:
                     await self._driver.scenario(plan, lambda _blocks: False, before, left)
         except HarnessError as error:
-            fault = str(error).partition("\n")[0]
-            with contextlib.suppress(JournalError):  # that may be the very fault
-                self.journal.fault(plan.name, fault)
+            fault = self._keep_fault(plan.name, error)
             raise
         finally:
             blocks = self.blocks.get(plan.name, ())

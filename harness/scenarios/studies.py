@@ -13,7 +13,6 @@ SINGLE_PARALLEL = "single_parallel"
 SEQUENTIAL = "sequential"
 PATTERN_STUDIES = ("patterns", "patterns_hetero")
 PATTERN_ARMS = (DUAL, SINGLE, SINGLE_PARALLEL, SEQUENTIAL)
-PATTERN_STUDIES = ("patterns", "patterns_hetero")
 
 ABSENT, IDLE, PREFILL, DECODE = "absent", "idle", "prefill", "decode"
 CONTROL_KINDS = (ABSENT, IDLE, PREFILL, DECODE)
