@@ -90,11 +90,12 @@ def _calibrate(options: argparse.Namespace) -> int:
 
 
 def _add_judge(parser: argparse.ArgumentParser) -> None:
-    from harness.scenarios.options import REPEATED_TERMS_OPTIONS, TERMS_OPTIONS  # noqa: PLC0415
+    from harness.scenarios.options import OUTPUT_OPTIONS, REPEATED_TERMS_OPTIONS, TERMS_OPTIONS  # noqa: PLC0415
 
     add = parser.add_argument
     add("journal", type=Path, metavar="FILE", help="the session's journal")
-    add("--summary-json", type=Path, metavar="FILE", help="write the summary for programs")
+    for flag, text in OUTPUT_OPTIONS:
+        add(flag, type=Path, metavar="FILE", help=text)
     add(
         "--inconclusive", choices=("pass", "fail"), default="pass", help="what an INCONCLUSIVE verdict is (%(default)s)"
     )
@@ -106,8 +107,8 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
 def _judge(options: argparse.Namespace) -> int:
     from harness.judge import Verdict, judge_session  # noqa: PLC0415
     from harness.judge.session import judge_studies  # noqa: PLC0415
-    from harness.report import judged_lines, session_summary, summary_text, write_text  # noqa: PLC0415
-    from harness.scenarios.options import Reader, read_again  # noqa: PLC0415
+    from harness.report import JudgedSession, judged_lines, write_outputs  # noqa: PLC0415
+    from harness.scenarios.options import OUTPUT_OPTIONS, Reader, read_again  # noqa: PLC0415
     from harness.store import read_journal, read_thresholds  # noqa: PLC0415
 
     read = Reader(lambda flag: vars(options)[flag[2:].replace("-", "_")])
@@ -117,10 +118,9 @@ def _judge(options: argparse.Namespace) -> int:
     terms = read_again(read, table, session.profile, stored.terms_or_usual(table))
     summaries = judge_session(session, terms, stored.faults)
     studies = judge_studies(session, stored.studies, stored.faults)
-    if options.summary_json is not None:
-        stoppings = [each.stopping for each in terms.values()] + [each.stopping for each in stored.studies.values()]
-        document = session_summary(session, stoppings[0], str(stored.path.resolve()), summaries, studies)
-        write_text(options.summary_json, summary_text(document))
+    stoppings = [each.stopping for each in terms.values()] + [each.stopping for each in stored.studies.values()]
+    judged = JudgedSession(session, str(stored.path.resolve()), stoppings[0], summaries, studies, terms)
+    write_outputs(judged, {flag: Path(path) for flag, _ in OUTPUT_OPTIONS if (path := read.text(flag)) is not None})
     sys.stdout.write("\n".join(judged_lines(session, summaries, studies, cut=stored.cut)) + "\n")
     verdicts = {summary.verdict for summary in summaries}
     if Verdict.INVALID in verdicts or any(study.unsaid and study.invalid for study in studies):

@@ -214,6 +214,18 @@ def assert_verdict(request: pytest.FixtureRequest) -> Callable[[ScenarioSummary]
     return check
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Writes the files for the end, also of a session that was ended; one that cannot be written is an error."""
+    perf = session.config.stash.get(_SESSION, None)
+    if perf is None:
+        return
+    try:
+        perf.write_outputs(whole=True)
+    except HarnessError as error:
+        session.config.stash[_NOTES].append(printable(str(error)))
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """The table of the session, and where its journal is."""
     session = config.stash.get(_SESSION, None)

@@ -6,7 +6,7 @@ import pytest
 
 from harness.judge import COMPARED, COMPARED_BY_DEFAULT
 from harness.scenarios import DEFAULT_MAX_RUNS, SCENARIOS, STUDIES
-from harness.scenarios.options import REPEATED_TERMS_OPTIONS, TERMS_OPTIONS
+from harness.scenarios.options import OUTPUT_OPTIONS, REPEATED_TERMS_OPTIONS, TERMS_OPTIONS
 from harness.scenarios.presets import PRESETS
 
 DEFAULT_DEADLINE_S = 300.0
@@ -126,7 +126,7 @@ OPTIONS: tuple[tuple[str, str | None, str], ...] = (
     ),
     ("--no-calibration", None, "do not measure the instrument's own error first (about a second)"),
     ("--journal", "FILE", "journal of all raw timings (default: a new file in .perf/)"),
-    ("--summary-json", "FILE", "write the summary for programs"),
+    *((flag, "FILE", text) for flag, text in OUTPUT_OPTIONS),
     ("--chimera-num-gpu", "N", "layers on the GPU, first tuned agent"),
     ("--chimera-num-ctx", "N", "context length"),
     ("--chimera-temperature", "T", "temperature"),

@@ -208,7 +208,7 @@ async def open_session(settings: Settings, root: Path, say: Say) -> AsyncIterato
         for name in plans:  # levels for so many gates and looks are missed now, not after the measuring
             design_of(perf.terms_of(name, profile))
         await _check(perf)
-        perf.write_summary()  # an unwritable file is found now, not after the measuring
+        perf.write_outputs(whole=True)  # an unwritable file is found now, not after the measuring
         yield perf
 
 

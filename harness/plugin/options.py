@@ -31,7 +31,7 @@ from harness.scenarios import (
     with_agents,
     with_overrides,
 )
-from harness.scenarios.options import Reader, finite, read_contention, read_instrument, read_rates
+from harness.scenarios.options import OUTPUT_OPTIONS, Reader, finite, read_contention, read_instrument, read_rates
 from harness.scenarios.presets import PRESETS, Preset
 from harness.scenarios.reloads import fewest_reloads
 from harness.scenarios.studies import PATTERN_STUDIES
@@ -82,7 +82,7 @@ class Settings:
     journal: Path | None
     resume: Path | None
     sweep_csv: Path | None
-    summary_json: Path | None
+    outputs: Mapping[str, Path]
 
 
 def _path(read: Reader, flag: str) -> Path | None:
@@ -276,5 +276,5 @@ def read_settings(option: Callable[[str], object]) -> Settings:
         journal=_path(read, "--journal"),
         resume=resume,
         sweep_csv=_path(read, "--sweep-csv"),
-        summary_json=_path(read, "--summary-json"),
+        outputs={flag: path for flag, _ in OUTPUT_OPTIONS if (path := _path(read, flag)) is not None},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.judge import ScenarioSummary, Verdict, judge_measured, ratios_by_scenario
 from harness.judge.session import judge_measured_study, unfit
@@ -18,7 +18,7 @@ from harness.plugin.planning import Planner, options_of
 from harness.plugin.sweeping import SweepProgress, blocks_left
 from harness.records import Block, ModelMemory, Session
 from harness.records.errors import ConfigurationError, HarnessError, JournalError
-from harness.report import progress_line, session_summary, study_progress_line, summary_text, write_text
+from harness.report import JudgedSession, progress_line, study_progress_line, write_file, write_outputs
 from harness.report.sweep import sweep_csv
 from harness.scenarios import StoredBaseline, StudyTerms, Terms
 from harness.scenarios.sweeps import Visit
@@ -101,7 +101,7 @@ class PerfSession:
         finally:
             if fault is not None:
                 self._judge(name, terms, fault)
-            self.write_summary()
+            self.write_outputs()
 
     def _begin(self, name: str, terms: Terms) -> None:
         if self.terms.get(name) != terms:
@@ -193,7 +193,7 @@ class PerfSession:
         finally:
             blocks = self.blocks.get(plan.name, ())
             self.studied[plan.name] = judge_measured_study(self.session, plan.name, blocks, terms, fault)
-            self.write_summary()
+            self.write_outputs()
         return self.studied[plan.name]
 
     def terms_of(self, name: str, profile: str) -> Terms:
@@ -218,24 +218,27 @@ class PerfSession:
             baseline=self.baselines.get(name),
         )
 
-    def write_summary(self) -> None:
-        """Writes the summary for programs, and a sweep's table, as far as they have come, if they were asked for.
+    def write_outputs(self, *, whole: bool = False) -> None:
+        """Writes the files that were asked for as far as they have come; ``whole``: those for the end, too.
 
         Raises:
             HarnessError: If a file cannot be written.
         """
         if self.settings.sweep is not None and self.settings.sweep_csv is not None:
             rows = sweep_rows(self.settings.sweep.sweep.cells, self.summaries)
-            write_text(self.settings.sweep_csv, sweep_csv(rows))
-        if self.settings.summary_json is not None:
-            document = session_summary(
-                self.session,
-                self.settings.stopping,
-                str(self.journal.path.resolve()),
-                list(self.summaries.values()),
-                list(self.studied.values()),
-            )
-            write_text(self.settings.summary_json, summary_text(document))
+            write_file(self.settings.sweep_csv, sweep_csv(rows))
+        write_outputs(self.judged(), self.settings.outputs, often_only=not whole)
+
+    def judged(self) -> JudgedSession:
+        """The session as far as it has come."""
+        return JudgedSession(
+            session=replace(self.session, blocks=tuple(block for each in self.blocks.values() for block in each)),
+            journal=str(self.journal.path.resolve()),
+            stopping=self.settings.stopping,
+            scenarios=tuple(self.summaries.values()),
+            studies=tuple(self.studied.values()),
+            terms=dict(self.terms),
+        )
 
     def save_baseline(self) -> str | None:
         """Adds the session to the stored baseline that was asked for, and says so; None if none was.

@@ -10,19 +10,18 @@ Format history:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import msgspec
 
 from harness.judge import AgentFigures, Change, Estimate, Gate, ScenarioSummary
-from harness.judge.study import StudySummary
-from harness.records import Calibration, Session
+from harness.records import Calibration
 from harness.report.interference import interference_json
+from harness.report.judged import JudgedSession
 from harness.report.loss import ledger_json, loss_json
 from harness.report.resources import resources_json
 from harness.report.study_json import study_json
-from harness.scenarios import Stopping
 
 SUMMARY_FORMAT = 3
 
@@ -149,14 +148,9 @@ def calibration_json(found: Calibration) -> str:
     return msgspec.json.encode(document).decode()
 
 
-def session_summary(
-    session: Session,
-    stopping: Stopping,
-    journal: str,
-    scenarios: Sequence[ScenarioSummary],
-    studies: Sequence[StudySummary] = (),
-) -> dict[str, object]:
+def session_summary(judged: JudgedSession) -> dict[str, object]:
     """The summary of a session, from nothing but what its journal holds."""
+    session = judged.session
     base = session.base
     return {
         "format": SUMMARY_FORMAT,
@@ -164,12 +158,12 @@ def session_summary(
         "model": session.model,
         "profile": session.profile,
         "seed": session.seed,
-        "stopping": asdict(stopping),
+        "stopping": asdict(judged.stopping),
         "calibration": asdict(session.calibrations[-1]) if session.calibrations else None,
         "base": None if base is None else {"server": base.servers[0].kind, "model": base.model},
-        "journal": journal,
-        "scenarios": {scenario.name: _scenario(scenario) for scenario in scenarios},
-        "studies": {study.name: study_json(study) for study in studies},
+        "journal": judged.journal,
+        "scenarios": {scenario.name: _scenario(scenario) for scenario in judged.scenarios},
+        "studies": {study.name: study_json(study) for study in judged.studies},
     }
 
 

@@ -50,6 +50,8 @@ TERMS_OPTIONS: tuple[tuple[str, str, str], ...] = (
         f"NAME=NUMBER, what the instrument may be off by; may be repeated. Names: {', '.join(INSTRUMENT_LIMITS)}",
     ),
 )
+# (flag, help): the files that a session is told in; what renders each stands in harness/report/outputs.py
+OUTPUT_OPTIONS: tuple[tuple[str, str], ...] = (("--summary-json", "write the summary for programs"),)
 REPEATED_TERMS_OPTIONS = ("--threshold", "--instrument-limit")
 
 

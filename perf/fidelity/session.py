@@ -12,7 +12,7 @@ import msgspec
 
 from harness.measure import anchor
 from harness.records import Environment
-from harness.report import write_text
+from harness.report import write_file
 from harness.servers.host import usable_cores, usable_cpus
 from harness.servers.truth import TruthServer
 from harness.store import read_environment
@@ -154,9 +154,9 @@ def write_result(result: Result, folder: Path) -> str:
         HarnessError: If a file cannot be written.
     """
     text = msgspec.json.format(msgspec.json.encode(result), indent=1).decode()
-    write_text(folder / "fidelity.json", text + "\n")
+    write_file(folder / "fidelity.json", text + "\n")
     page = markdown(result.rows, result.loads, result.rounds, result.left_out, result.settings, result.host)
-    write_text(folder / "fidelity.md", page)
+    write_file(folder / "fidelity.md", page)
     try:
         from perf.fidelity.plot import draw  # noqa: PLC0415 - matplotlib is optional
     except ImportError:

@@ -15,7 +15,7 @@ import msgspec
 
 from harness.measure import measuring_loops
 from harness.records.errors import HarnessError
-from harness.report import write_text
+from harness.report import write_file
 from harness.scenarios import DEFAULT_MAX_RUNS
 from harness.servers.host import usable_cores
 from perf.verdicts.embedded import record_embedded
@@ -148,6 +148,6 @@ def write_result(result: Result, out: Path) -> str:
         HarnessError: If a file cannot be written.
     """
     text = msgspec.json.format(msgspec.json.encode(result), indent=1).decode()
-    write_text(out / "verdicts.json", text + "\n")
-    write_text(out / "verdicts.txt", result.text())
+    write_file(out / "verdicts.json", text + "\n")
+    write_file(out / "verdicts.txt", result.text())
     return f"wrote verdicts.json and verdicts.txt in {out}"

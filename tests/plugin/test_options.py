@@ -56,7 +56,7 @@ def test_without_options_everything_has_a_default() -> None:
     assert (settings.rates, settings.base, settings.baselines) == (ErrorRates(0.05, 0.05), None, None)
     assert (settings.num_thread, settings.num_predict, settings.max_concurrent, settings.profile) == (None,) * 4
     assert (settings.overrides, settings.rules) == ((), ContentionRules())
-    assert (settings.inconclusive_fails, settings.journal, settings.summary_json) == (False, None, None)
+    assert (settings.inconclusive_fails, settings.journal, settings.outputs) == (False, None, {})
     assert "gpu" in settings.thresholds.profiles
     assert (settings.studies, settings.sweep, settings.preset, settings.resume) == ((), None, None, None)
     assert (settings.selection.count, settings.stagger_s, settings.padding) == (2, 0.0, {})
@@ -91,7 +91,7 @@ def test_values_land_where_they_belong(tmp_path: Path) -> None:
     assert settings.profile == "cpu"
     assert settings.rules == ContentionRules(1.5, 30.0, 50.0)
     assert settings.inconclusive_fails
-    assert (settings.journal, settings.summary_json) == (tmp_path / "j", tmp_path / "s")
+    assert (settings.journal, settings.outputs) == (tmp_path / "j", {"--summary-json": tmp_path / "s"})
 
 
 def test_a_number_of_blocks_is_fixed_or_the_most() -> None:

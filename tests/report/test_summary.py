@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.judge import ScenarioSummary
-from harness.report import SUMMARY_FORMAT, session_summary, summary_text
+from harness.report import SUMMARY_FORMAT, JudgedSession, session_summary, summary_text
 from harness.scenarios import Stopping
 from harness.testing import build_session
 from tests.report.scenarios import GOOD, INVALID, OVERLAPPING, UNDECIDED, blocks, compared, judged
@@ -114,7 +114,7 @@ LOSS = {"useful", "contention", "load", "orchestration", "imbalance", "split"}
 
 
 def _read_back(*scenarios: ScenarioSummary) -> dict[str, Any]:
-    document = session_summary(build_session(), Stopping(5, fixed=True), "j.jsonl", scenarios)
+    document = session_summary(JudgedSession(build_session(), "j.jsonl", Stopping(5, fixed=True), tuple(scenarios)))
     loaded: dict[str, Any] = json.loads(summary_text(document))
     return loaded
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from harness.records.errors import HarnessError
-from harness.report import write_text
+from harness.report import write_file
 
 
 def test_a_file_is_written_with_its_folders(tmp_path: Path) -> None:
     """Missing folders are made, the text is UTF-8, and nothing else is left behind."""
     path = tmp_path / "new" / "summary.json"
-    write_text(path, "größe\n")
+    write_file(path, "größe\n")
     assert path.read_bytes() == "größe\n".encode()
     assert os.listdir(path.parent) == ["summary.json"]
 
@@ -23,8 +23,8 @@ def test_a_file_is_written_with_its_folders(tmp_path: Path) -> None:
 def test_an_existing_file_is_replaced(tmp_path: Path) -> None:
     """Of two writings the second stands."""
     path = tmp_path / "summary.json"
-    write_text(path, "a much longer first text")
-    write_text(path, "second")
+    write_file(path, "a much longer first text")
+    write_file(path, "second")
     assert path.read_text("utf-8") == "second"
 
 
@@ -35,10 +35,10 @@ def test_what_stood_there_stays_if_it_cannot_be_written(tmp_path: Path, monkeypa
         raise OSError(errno.EIO, "Input/output error")
 
     path = tmp_path / "summary.json"
-    write_text(path, "old")
+    write_file(path, "old")
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(HarnessError, match=r"summary\.json cannot be written: Input/output error"):
-        write_text(path, "new")
+        write_file(path, "new")
     assert path.read_text("utf-8") == "old"
     assert os.listdir(tmp_path) == ["summary.json"]
 
@@ -49,5 +49,5 @@ def test_an_impossible_place_is_an_error_with_its_name(tmp_path: Path, place: st
     (tmp_path / "file").write_text("", "utf-8")
     (tmp_path / "folder").mkdir()
     with pytest.raises(HarnessError, match="cannot be written"):
-        write_text(tmp_path / place, "text")
+        write_file(tmp_path / place, "text")
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
