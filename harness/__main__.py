@@ -123,7 +123,7 @@ def _judge(options: argparse.Namespace) -> int:
     write_outputs(judged, {flag: Path(path) for flag, _ in OUTPUT_OPTIONS if (path := read.text(flag)) is not None})
     sys.stdout.write("\n".join(judged_lines(session, summaries, studies, cut=stored.cut)) + "\n")
     verdicts = {summary.verdict for summary in summaries}
-    if Verdict.INVALID in verdicts or any(study.unsaid and study.invalid for study in studies):
+    if Verdict.INVALID in verdicts or any(study.failed for study in studies):
         return _INVALID
     strict = options.inconclusive == "fail"
     return 1 if Verdict.FAIL in verdicts or (strict and Verdict.INCONCLUSIVE in verdicts) else 0

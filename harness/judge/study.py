@@ -8,6 +8,7 @@ from itertools import pairwise
 from math import log
 
 from harness.judge.arms import ArmSummary, ArmValues, log_ratios, measured_arms, summarise
+from harness.judge.pattern_check import pattern_doubts
 from harness.judge.ranking import Effect, Paired, Ranking, joint_effects, rank
 from harness.judge.reloads import Options, Reloads, reloads
 from harness.judge.validity import study_reasons
@@ -16,6 +17,7 @@ from harness.records.session import CONCURRENT, FALLBACK, GIVE_UP_AFTER
 from harness.scenarios import FIRST_LOOK, InstrumentLimits
 from harness.scenarios.studies import (
     CONTROL_KINDS,
+    PATTERN_STUDIES,
     UNSAMPLED,
     arms_of,
     reference_of,
@@ -45,6 +47,7 @@ class StudySummary:
             the sampler, the others the wall time against the reference; () if nothing can be said.
         reloads: Arms in which agents with different options share a server.
         left_out: Arms that could not be tried, and why.
+        doubts: Arms that were not what their name says, and why.
     """
 
     name: str
@@ -57,6 +60,12 @@ class StudySummary:
     effects: tuple[Effect, ...] = ()
     reloads: tuple[Reloads, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    doubts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> bool:
+        """True if nothing can be said because something went wrong, and not for want of blocks."""
+        return bool(self.unsaid and (self.invalid or not self.blocks))
 
     def arm(self, name: str) -> ArmSummary | None:
         """The arm of this name, or None."""
@@ -203,4 +212,5 @@ def judge_study(
         effects=() if unsaid else _effects(name, found, roles),
         reloads=tuple(slow),
         left_out=dict(left_out or {}),
+        doubts=pattern_doubts(valid) if name in PATTERN_STUDIES else {},
     )

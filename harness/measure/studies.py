@@ -163,18 +163,23 @@ def sampling_arms(ground: Ground) -> Arms:
     return Arms((*solo_arms(ground.agents), together, replace(together, name=UNSAMPLED, sampled=False)), {})
 
 
-def ladder_arms(ground: Ground, stagger_s: float, gpu_share: float) -> Arms:
+def ladder_arms(ground: Ground, delay_s: float, gpu_share: float, stagger_s: float = 0.0) -> Arms:
     """The scenario as it is, and with each of the guide's remedies alone.
 
     Args:
         ground: The scenario and its servers.
-        stagger_s: Delay of each start after the one before it, s.
+        delay_s: Delay of each start after the one before it that is tried as a remedy, s.
         gpu_share: Share of the model that is in GPU memory, 0 to 1.
+        stagger_s: The delay that the scenario has as it is, s.
     """
     agents = ground.agents
-    together = ArmPlan(CONCURRENT, agents, ground.slots)
-    arms = [*solo_arms(agents), together, replace(together, name=STAGGERED, stagger_s=stagger_s)]
+    together = ArmPlan(CONCURRENT, agents, ground.slots, stagger_s)
+    arms = [*solo_arms(agents), together]
     left_out: dict[str, str] = {}
+    if stagger_s:
+        left_out[STAGGERED] = f"starts are staggered already, by {stagger_s:g} s"
+    else:
+        arms.append(replace(together, name=STAGGERED, stagger_s=delay_s))
     if any(_context(agent) > SMALL_CONTEXT for agent in agents):
         arms.append(replace(together, name=SMALLER_CONTEXT, agents=tuple(map(_smaller, agents))))
     else:
@@ -186,7 +191,8 @@ def ladder_arms(ground: Ground, stagger_s: float, gpu_share: float) -> Arms:
         left_out[MORE_GPU_LAYERS] = "the model is in GPU memory already" if gpu_share else "the model is on no GPU"
     if len(ground.urls) > 1:
         together_there = ground.on(ground.urls[0])
-        arms.append(ArmPlan(ONE_SERVER, together_there, ground.slots, absent=_elsewhere(agents, together_there)))
+        absent = _elsewhere(agents, together_there)
+        arms.append(replace(together, name=ONE_SERVER, agents=together_there, absent=absent))
     else:
         left_out[ONE_SERVER] = "there is only one server"
     return Arms(tuple(arms), left_out)

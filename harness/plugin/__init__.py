@@ -189,10 +189,9 @@ async def studied(request: pytest.FixtureRequest, perf_session: PerfSession, stu
         fault = f"{study_name}: INVALID: {error}"
     _add_logs(request, perf_session)
     summary = perf_session.studied[study_name]
-    if fault or summary.invalid or not summary.blocks:
+    if fault or summary.failed:
         reasons = [reason for found in summary.invalid.values() for reason in found]
-        if fault or summary.unsaid:
-            pytest.fail(printable_lines(fault or "\n".join([summary.unsaid, *reasons])), pytrace=False)
+        pytest.fail(printable_lines(fault or "\n".join([summary.unsaid, *reasons])), pytrace=False)
     return summary
 
 

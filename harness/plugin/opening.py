@@ -246,7 +246,6 @@ def _take_up(perf: PerfSession, stored: StoredSession | None) -> None:
     for block in blocks:
         perf.blocks.setdefault(block.scenario, []).append(block)
     if stored is not None:
-        perf.terms |= stored.terms
         perf.say(f"  going on with {stored.path}: {len(blocks)} blocks are there")
     choice = perf.settings.sweep
     if choice is not None:

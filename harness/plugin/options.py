@@ -236,6 +236,10 @@ def read_settings(option: Callable[[str], object]) -> Settings:
     sweep, resume = _sweep(read, catalogue), _path(read, "--resume")
     if sweep and (base or baselines):
         raise ConfigurationError("--sweep measures one configuration after the other: leave the --base options out")
+    if base and studies:
+        raise ConfigurationError(
+            f"--scenario {studies[0].name}: a study compares its arms with each other: leave the --base options out"
+        )
     if resume and base:
         raise ConfigurationError("--resume goes on with sessions that have no base: begin a new one")
     if resume and read.text("--journal"):

@@ -90,7 +90,7 @@ class Planner:
         ground = self._ground(cells.get(scenario) or self.settings.studied[scenario])
         size = sum(info.size for info in self.session.servers)
         share = sum(info.size_vram for info in self.session.servers) / size if size else 0.0
-        arms = ladder_arms(ground, self.settings.stagger_s or _mean_solo_s(blocks) / len(ground.agents), share)
+        arms = ladder_arms(ground, _mean_solo_s(blocks) / len(ground.agents), share, self.settings.stagger_s)
         return self._compared(MITIGATION + scenario, ground, arms)
 
     def _ground(self, scenario: Scenario) -> Ground:

@@ -13,6 +13,8 @@ from harness.report.text import aligned, printable
 _DOES = {"idle": "is idle", "loading": "loads", "queue": "waits", "prefill": "prefills", "decode": "decodes"}
 _DO = {"idle": "are idle", "loading": "load", "queue": "wait", "prefill": "prefill", "decode": "decode"}
 _ABSENT = "-"
+_SHOWN = 24
+"""Rows of a matrix that a terminal shows whole."""
 
 
 def _percent(ratio: float) -> str:
@@ -54,8 +56,9 @@ def interference_json(effects: Sequence[Effect]) -> dict[str, object]:
 def interference_lines(name: str, effects: Sequence[Effect]) -> list[str]:
     """The matrix: a line for each victim's phase and aggressor, a column for what the aggressor did; no lines for none.
 
-    Each cell is how much longer it took than alone, %, and its interval. Columns that are nowhere are left out. Below
-    stand the effect to name and what it cost, or that there is none.
+    Each cell is how much longer it took than alone, %, and its interval. Columns that are nowhere are left out; of a
+    matrix with many agents only what all others together do, and the effect to name. Below stand that effect and what
+    it cost, or that there is none.
 
     Args:
         name: The scenario.
@@ -66,12 +69,17 @@ def interference_lines(name: str, effects: Sequence[Effect]) -> list[str]:
     phases = [phase for phase in PHASES if any(effect.aggressor_phase == phase for effect in effects)]
     cells = {(*_row(effect), effect.aggressor_phase): _cell(effect.ratio) for effect in effects}
     rows = [["%", "while", *phases]]
-    for row in dict.fromkeys(map(_row, effects)):
+    named = strongest(effects)
+    every = list(dict.fromkeys(map(_row, effects)))
+    shown = [row for row in every if row[2] == OTHERS or (named and row == _row(named))] or every
+    for row in every if len(every) <= _SHOWN else shown:
         victim, kind, aggressor = row
         values = [cells.get((*row, phase), _ABSENT) for phase in phases]
         rows.append([f"{printable(victim)}'s {kind}", printable(aggressor), *values])
     title = f"{name}: who slows whom: longer than alone by so many % (95 % interval), by what the other did meanwhile"
-    return [title, *aligned(rows, left=(0, 1), indent="  "), f"  {_conclusion(strongest(effects))}"]
+    more = len(every) + 1 - len(rows)
+    told = [f"  ({more} rows more, agent by agent, stand in the summary for programs)"] if more else []
+    return [title, *aligned(rows, left=(0, 1), indent="  "), *told, f"  {_conclusion(named)}"]
 
 
 def _row(effect: Effect) -> tuple[str, str, str]:

@@ -165,6 +165,7 @@ def study_lines(study: StudySummary) -> list[str]:
     return [
         f"{study.name}: {_answer(study)} [{blocks}]",
         *_tables(study),
+        *(f"  {arm} is not what it says: {why}" for arm, why in study.doubts.items()),
         *map(_reload_line, study.reloads),
         *(f"  not tried: {arm}: {printable(why)}" for arm, why in study.left_out.items() if arm not in in_table),
         *(f"  block {index} is invalid: {printable('; '.join(why))}" for index, why in study.invalid.items()),

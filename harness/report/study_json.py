@@ -70,7 +70,8 @@ def study_json(study: StudySummary) -> dict[str, object]:
     """A study, with these keys; an estimate is ``point``, ``interval`` (two ends, or null), ``n`` and ``method``.
 
     * ``title``: the question; ``unsaid``: why nothing can be said, or null; ``blocks``: valid ones; ``invalid_blocks``:
-      reasons by index; ``left_out``: reasons by arm (or agent) that could not be tried;
+      reasons by index; ``left_out``: reasons by arm (or agent) that could not be tried; ``doubts``: by arm, why it was
+      not what its name says;
     * ``arms``: in the order of telling, each with ``arm``, ``title``, ``reference`` (or null), ``figures`` and
       ``against`` (ratios to the reference's, paired block by block) by name, and the same by ``role`` in ``agents``;
       the names are those of :func:`harness.judge.arms.arm_values` and :class:`harness.judge.arms.RoleSummary`;
@@ -93,5 +94,6 @@ def study_json(study: StudySummary) -> dict[str, object]:
         "effects": [_effect(each) for each in study.effects],
         "reloads": [_reloads(each) for each in study.reloads],
         "left_out": dict(study.left_out),
+        "doubts": dict(study.doubts),
         "invalid_blocks": {str(index): list(reasons) for index, reasons in study.invalid.items()},
     }

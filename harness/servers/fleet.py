@@ -109,7 +109,8 @@ def _process_spec(
 ) -> ProcessSpec:
     url = f"http://{LOOPBACK}:{port}"
     log = logs / f"server-{position + 1}.log"
-    cpus = selection.pins[position] if selection.pins and parallel is None else None
+    own = position if parallel is None else 0  # the one more has the CPUs of the server that other patterns share
+    cpus = selection.pins[own] if selection.pins else None
     if selection.kind == "ollama":
         environment = _ollama_environment(port, selection.model, parallel or 1)
         return ProcessSpec(f"ollama serve on {url}", url, (str(selection.program), "serve"), environment, log, cpus)

@@ -6,8 +6,8 @@ one of
 * ``{"type": "terms", "scenario": NAME, "terms": {...}}`` before a scenario's blocks: what they are to be judged by;
 * ``{"type": "study", "study": NAME, "terms": {...}}`` likewise before a study's;
 * ``{"type": "block", "block": {...}}``;
-* ``{"type": "fault", "scenario": NAME, "fault": TEXT}``: what ended a scenario that its blocks do not tell; a later
-  block of the scenario takes it back;
+* ``{"type": "fault", "scenario": NAME, "fault": TEXT}``: what ended a scenario that its blocks do not tell; later
+  terms or a later block of the scenario take it back;
 * ``{"type": "resumed", "session": {...}}``: a session that went on with this journal; the blocks below it are its own.
   Instants of two sessions cannot be compared: each has its anchor.
 
@@ -144,9 +144,11 @@ def parse_journal(data: bytes, path: Path) -> StoredSession:
         elif item.get("type") == "terms":
             name = _converted(item.get("scenario"), str, path, number)
             terms[name] = _converted(item.get("terms"), Terms, path, number)
+            faults.pop(name, None)
         elif item.get("type") == "study":
             name = _converted(item.get("study"), str, path, number)
             studies[name] = _converted(item.get("terms"), StudyTerms, path, number)
+            faults.pop(name, None)
         elif item.get("type") == "fault":
             name = _converted(item.get("scenario"), str, path, number)
             faults[name] = _converted(item.get("fault"), str, path, number)

@@ -127,7 +127,7 @@ def test_sampling_differs_in_the_sampler_alone() -> None:
 
 def test_the_ladder_changes_one_thing_at_a_time() -> None:
     """Beside the scenario as it is and its agents alone."""
-    arms = named(ladder_arms(ground(), stagger_s=0.5, gpu_share=0.5))
+    arms = named(ladder_arms(ground(), delay_s=0.5, gpu_share=0.5))
     assert {agent.options["num_ctx"] for agent in arms["smaller_context"].agents} == {SMALL_CONTEXT}
     assert {agent.options["num_gpu"] for agent in arms["more_gpu_layers"].agents} == {ALL_LAYERS}
     assert (arms["staggered"].stagger_s, arms["concurrent"].stagger_s) == (0.5, 0.0)

@@ -47,6 +47,12 @@ def read(**given: object) -> Settings:
     return read_settings(values.get)
 
 
+def test_a_base_is_not_for_studies() -> None:
+    """It would be started, and compared with nothing."""
+    with pytest.raises(ConfigurationError, match="--scenario patterns: a study compares its arms with each other"):
+        read(scenario=["patterns"], base_server="embedded")
+
+
 def test_without_options_everything_has_a_default() -> None:
     """Embedded servers, all scenarios, as many blocks as it takes; what depends on the host is left to be found out."""
     settings = read()

@@ -129,7 +129,7 @@ def test_what_one_server_does_alone_it_does_with_all_cores() -> None:
 
 
 def test_remedies_are_tried_on_the_scenario_that_failed() -> None:
-    """Starts are staggered by the mean time alone over the agents, or as was asked; what cannot help is left out."""
+    """Starts are staggered by the mean time alone over the agents; what cannot help is left out."""
     settings = settings_of()
     blocks = [build_block({"A": 1000.0, "B": 3000.0}, index=index) for index in (1, 2)]
     plan, left_out = planner_of(settings).ladder("chimera_homo", blocks)
@@ -137,10 +137,15 @@ def test_remedies_are_tried_on_the_scenario_that_failed() -> None:
     assert plan.arms["staggered"].stagger_s == pytest.approx(1.0)
     assert {agent.options["num_ctx"] for agent in plan.arms["smaller_context"].agents} == {512}
     assert left_out == {"more_gpu_layers": "the model is on no GPU"}
-    asked, _ = planner_of(settings_of(stagger="0.2")).ladder("chimera_homo", blocks)
-    assert asked.arms["staggered"].stagger_s == 0.2
     unmeasured, _ = planner_of(settings).ladder("chimera_homo", ())
     assert unmeasured.arms["staggered"].stagger_s == 0.0
+
+
+def test_remedies_are_tried_on_staggered_starts_as_they_were_asked_for() -> None:
+    """The reference and every remedy start as the scenario that failed did; that remedy is applied already."""
+    plan, left_out = planner_of(settings_of(stagger="0.2")).ladder("chimera_homo", ())
+    assert {arm.stagger_s for arm in plan.arms.values() if len(arm.agents) > 1} == {0.2}
+    assert left_out["staggered"] == "starts are staggered already, by 0.2 s"
 
 
 @pytest.mark.parametrize(

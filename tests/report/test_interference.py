@@ -59,6 +59,27 @@ def test_where_nothing_is_beyond_doubt_the_matrix_says_so() -> None:
     assert lines[-1] == "  no effect of at least 2 % is beyond doubt"
 
 
+def test_a_matrix_of_many_agents_shows_what_the_others_do_together_and_the_effect_to_name() -> None:
+    """Agent by agent it would be longer than a screen; the line below says where the rest stands."""
+    roles = [f"agent-{i}" for i in range(8)]
+    pairs = [replace(BACK, aggressor=one, victim=two) for one in roles for two in roles if one != two]
+    crowd = [replace(BACK, aggressor=OTHERS, victim=role) for role in roles]
+    strong = replace(EFFECT, aggressor="agent-0", victim="agent-1", aggressor_phase="decode")
+    crowd[1] = replace(strong, aggressor=OTHERS)
+    lines = interference_lines("eight", [*crowd, *pairs[1:], strong])
+    assert len(lines) == 2 + len(crowd) + 1 + 2
+    assert sum("others" in line for line in lines[2:]) == len(crowd)
+    assert lines[-2] == f"  ({len(pairs) - 1} rows more, agent by agent, stand in the summary for programs)"
+    assert "agent-1's decode  agent-0" in lines[-3]
+
+
+def test_a_matrix_of_many_agents_without_a_crowd_is_whole() -> None:
+    """There is nothing shorter to show."""
+    roles = [f"agent-{i}" for i in range(8)]
+    pairs = [replace(BACK, aggressor=one, victim=two) for one in roles for two in roles if one != two]
+    assert len(interference_lines("eight", pairs)) == 2 + len(pairs) + 1
+
+
 def test_without_effects_there_is_no_matrix() -> None:
     """One agent alone, or no block that could be read."""
     assert interference_lines("pair", []) == []

@@ -213,7 +213,7 @@ def test_a_program_reads_everything_that_was_judged() -> None:
     options = {"A": {"num_ctx": 512.0}, "B": {}}
     read = msgspec.json.decode(msgspec.json.encode(study_json(_judged(_patterns(), options=options))))
     assert read.keys() == {
-        "title", "unsaid", "blocks", "arms", "ranking", "effects", "reloads", "left_out", "invalid_blocks",
+        "title", "unsaid", "blocks", "arms", "ranking", "effects", "reloads", "left_out", "doubts", "invalid_blocks",
     }  # fmt: skip
     assert (read["unsaid"], read["blocks"], read["invalid_blocks"]) == (None, 6, {})
     single = read["arms"][1]

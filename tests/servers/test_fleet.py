@@ -96,6 +96,18 @@ async def test_pinned_servers_run_on_their_cpus(tmp_path: Path, registry: Regist
             assert server.cpus == pin
 
 
+@pytest.mark.skipif(not hasattr(psutil.Process, "cpu_affinity"), reason="affinity is not known on this system")
+@pytest.mark.asyncio
+async def test_the_server_with_slots_has_the_cpus_of_the_one_it_is_compared_with(
+    tmp_path: Path, registry: Registry
+) -> None:
+    """The patterns with one server use the first: one more server with more CPUs would be another comparison."""
+    cpus = sorted(usable_cpus())
+    pins = ((cpus[0],), (cpus[-1],))
+    async with open_servers(replace(_ollama(tmp_path), pins=pins, parallel=2), _silent, registry) as servers:
+        assert [server.cpus for server in servers] == [*pins, pins[0]]
+
+
 @pytest.mark.asyncio
 async def test_an_error_inside_ends_the_servers_too(tmp_path: Path, registry: Registry) -> None:
     """Whatever ends a session, its servers end with it."""

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from harness.records import BaseSide, Session
 from harness.records.errors import ConfigurationError, HarnessError, JournalError
-from harness.scenarios import Limit, StudyTerms, Terms
+from harness.scenarios import InstrumentLimits, Limit, Stopping, StudyTerms, Terms
 from harness.store import FORMAT, Journal, read_journal
 from harness.store.resumable import resume_differences
 from harness.testing import build_block, build_calibration, build_session
@@ -224,6 +224,23 @@ def test_a_scenario_that_was_gone_on_with_has_no_fault_any_more(tmp_path: Path) 
     stored = read_journal(path)
     assert stored.faults == {"other": "a server died"}
     assert stored.terms == {"pair": Terms((Limit("guide_speedup", 1.5),))}
+
+
+def test_a_scenario_that_is_judged_anew_has_no_fault_any_more(tmp_path: Path) -> None:
+    """A session that goes on and finds nothing left to measure says so by its terms; a study likewise."""
+    path, terms = tmp_path / "journal.jsonl", Terms((Limit("guide_speedup", 1.5),))
+    study = StudyTerms(InstrumentLimits(), {}, Stopping(8), {})
+    with Journal(path, build_session()) as journal:
+        journal.begin("pair", terms)
+        journal.append(build_block())
+        journal.fault("pair", "the pre-flight failed")
+        journal.study("patterns", study)
+        journal.fault("patterns", "the pre-flight failed")
+    with Journal.resume(path, build_session())[0] as journal:
+        journal.begin("pair", terms)
+        assert list(read_journal(path).faults) == ["patterns"]
+        journal.study("patterns", study)
+    assert read_journal(path).faults == {}
 
 
 def test_what_a_study_is_judged_by_is_read_back(tmp_path: Path) -> None:
