@@ -6,6 +6,7 @@ import pytest
 
 from harness.servers.fleet import port_taken
 from harness.store import read_journal
+from tests.light_ollama import light_servers
 from tests.plugin.conftest import QUICK
 from tests.plugin.test_session import read_summary
 
@@ -35,15 +36,15 @@ def test_a_base_of_other_options_runs_on_the_candidates_servers(
 
 def test_servers_of_a_base_are_started_beside_the_candidates_and_end_with_them(foreign: pytest.Pytester) -> None:
     """Four servers while it measures, none afterwards."""
-    one = (*QUICK, "--runs", "1")
-    result = foreign.runpytest_subprocess("--server", "embedded", "--base-server", "embedded", *one, *FILES)
+    one, servers = (*QUICK, "--runs", "1"), light_servers(foreign.path)
+    result = foreign.runpytest_subprocess(*servers, "--base-ollama-bin", servers[1], *one, *FILES)
     session = read_journal(foreign.path / "j.jsonl").session
     assert session.base is not None
     urls = {server.url for server in (*session.servers, *session.base.servers)}
     assert len(urls) == 4
     asked = {agent.url for block in session.blocks for run in block.runs for agent in run.agents}
     assert asked == urls
-    result.stdout.fnmatch_lines(["*base: embedded * at http://127.0.0.1:*"])
+    result.stdout.fnmatch_lines(["*base: ollama * at http://127.0.0.1:*"])
     assert not [url for url in urls if port_taken(int(url.rpartition(":")[2]))]
 
 

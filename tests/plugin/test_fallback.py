@@ -13,6 +13,7 @@ import pytest
 from harness.records import Block
 from harness.records.session import FALLBACK
 from harness.store import read_journal
+from tests.light_ollama import light_servers
 from tests.plugin.conftest import QUICK
 from tests.plugin.test_session import DEADLINE_S, Session, read_summary
 
@@ -73,7 +74,7 @@ def killed_in_the_middle(foreign: pytest.Pytester, arguments: tuple[str, ...], w
 
 def test_the_work_of_a_killed_server_is_finished_on_the_other_one(foreign: pytest.Pytester) -> None:
     """Of this scenario and of the next; both are INVALID, and no process is left."""
-    everything = killed_in_the_middle(foreign, ("--server", "embedded"), "harness serve")
+    everything = killed_in_the_middle(foreign, light_servers(foreign.path), "harness serve")
     _gone, alive = psutil.wait_procs(everything, timeout=DEADLINE_S)
     assert not alive
 

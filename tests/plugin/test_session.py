@@ -16,6 +16,7 @@ import pytest
 
 from harness.servers.process import ServerProcess
 from harness.store import read_journal
+from tests.light_ollama import light_servers
 from tests.plugin.conftest import QUICK, start_embedded
 
 DEADLINE_S = 60.0
@@ -94,11 +95,11 @@ def test_a_breached_limit_fails_the_test_and_names_figure_limit_and_worst_block(
     foreign: pytest.Pytester, urls: tuple[str, ...]
 ) -> None:
     """FAIL is a failure whose message can be acted on."""
-    result = foreign.runpytest_subprocess(*urls, *QUICK, "--threshold", "measured_speedup=1000")
+    result = foreign.runpytest_subprocess(*urls, *QUICK, "--runs", "4", "--threshold", "measured_speedup=1000")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(failed=1, deselected=1)
     result.stdout.fnmatch_lines(
-        ["*FAIL: measured speedup *x (95 % t interval on logs *n = 2), limit at least 1000.00x; worst block *"]
+        ["*FAIL: measured speedup *x (95 % t interval on logs *n = 4), limit at least 1000.00x; worst block *"]
     )
 
 
@@ -169,7 +170,7 @@ def test_an_interrupted_session_keeps_its_blocks_and_leaves_no_process(
     foreign: pytest.Pytester, number: signal.Signals
 ) -> None:
     """Ctrl-C and kill -9 in mid-stream."""
-    session = Session(foreign.path, "--server", "embedded", *QUICK[2:], "--runs", "500")
+    session = Session(foreign.path, *light_servers(foreign.path), *QUICK[2:], "--runs", "500")
     try:
         session.wait_for_blocks(1)
         started = children_of(session.process.pid)

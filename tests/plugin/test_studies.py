@@ -14,6 +14,7 @@ from harness.scenarios.studies import LADDER, PATTERN_ARMS, arms_of
 from harness.servers.fleet import port_taken
 from harness.servers.process import ServerProcess
 from harness.store import StoredSession, read_journal
+from tests.light_ollama import light_servers
 from tests.plugin.conftest import BUSY, run_foreign, start_embedded
 from tests.plugin.test_judged_again import LAX
 from tests.plugin.test_session import read_summary
@@ -141,7 +142,7 @@ def test_studies_are_judged_again_to_the_last_digit(session: Session) -> None:
 def test_patterns_start_a_server_for_all_agents_beside_the_agents_own(tmp_path: Path) -> None:
     """Three servers while it measures, none afterwards; one block is too few to say anything, and is told so."""
     few = (*named("patterns"), "--num-predict", "2", "--runs", "1", *BUSY, *FILES)
-    result = run_foreign(tmp_path, "--server", "embedded", *few)
+    result = run_foreign(tmp_path, *light_servers(tmp_path), *few)
     assert result.returncode == 0, result.stdout
     session = read_journal(tmp_path / "j.jsonl").session
     by_arm = {run.arm: [agent.url for agent in run.agents] for block in session.blocks for run in block.runs}
