@@ -22,7 +22,7 @@ def _means_nothing(before: str, c: str, after: str) -> bool:
     if c == ":":
         return after == " "
     if c == ".":
-        return before.isdigit() or not after.isalnum()
+        return not (before.isalpha() and after.isalnum())
     if c == "_":
         return before.isalnum() and after.isalnum()
     return c.isalnum() or c in _PLAIN or not c.isascii()

@@ -32,6 +32,8 @@ MOST_TOKENS = 250_000
 _SESSION, _AGENTS, _SERVERS, _SAMPLER = 1, 2, 3, 4
 _PROCESSES = {_SESSION: "session", _AGENTS: "agents", _SERVERS: "servers, by their own durations", _SAMPLER: "sampler"}
 _STEPS_IN_US = 1_000 // GRID_NS
+_MOST_STEPS = 2**53
+"""As far as a double is exact, 35 years: instants beyond are damaged."""
 
 
 class _Trace:
@@ -50,7 +52,7 @@ class _Trace:
         self.events.append({"ph": phase, "pid": pid, "tid": tid, "name": name, **others})
 
     def _us(self, steps: int) -> float:
-        return (steps - self._first) / _STEPS_IN_US
+        return min(steps - self._first, _MOST_STEPS) / _STEPS_IN_US
 
     def track(self, pid: int, name: str, slices: Iterable[Slice]) -> None:
         """A track with its lanes."""
@@ -64,7 +66,7 @@ class _Trace:
 
     def _slice(self, pid: int, tid: int, each: Slice) -> None:
         ts, args = self._us(each.start), {"args": each.args} if each.args else {}
-        self._add("X", pid, tid, each.name, ts=ts, dur=(each.end - each.start) / _STEPS_IN_US, **args)
+        self._add("X", pid, tid, each.name, ts=ts, dur=self._us(each.end) - ts, **args)
         for instant, count in each.marks:
             several = {"args": {"tokens": count}} if count > 1 else {}
             self._add("i", pid, tid, "token", ts=self._us(instant), s="t", **several)
