@@ -30,7 +30,7 @@ T = TypeVar("T")
 MOST_TOKENS = 250_000
 """Tokens that are told one by one; of more, every second, third ... of each request is."""
 _SESSION, _AGENTS, _SERVERS, _SAMPLER = 1, 2, 3, 4
-_PROCESSES = {_SESSION: "session", _AGENTS: "agents", _SERVERS: "servers, by their own durations", _SAMPLER: "sampler"}
+_PROCESSES = {_SESSION: "session", _AGENTS: "agents", _SERVERS: "servers by their own durations", _SAMPLER: "sampler"}
 _STEPS_IN_US = 1_000 // GRID_NS
 _MOST_STEPS = 2**53
 """As far as a double is exact, 35 years: instants beyond are damaged."""
@@ -66,7 +66,7 @@ class _Trace:
 
     def _slice(self, pid: int, tid: int, each: Slice) -> None:
         ts, args = self._us(each.start), {"args": each.args} if each.args else {}
-        self._add("X", pid, tid, each.name, ts=ts, dur=self._us(each.end) - ts, **args)
+        self._add("X", pid, tid, each.name, cat=_PROCESSES[pid], ts=ts, dur=self._us(each.end) - ts, **args)
         for instant, count in each.marks:
             several = {"args": {"tokens": count}} if count > 1 else {}
             self._add("i", pid, tid, "token", ts=self._us(instant), s="t", **several)
@@ -77,7 +77,7 @@ class _Trace:
     def counters(self, pid: int, at: int, found: Iterable[tuple[str, object]]) -> None:
         """A value of each counter, at a step of the grid."""
         for name, series in found:
-            self._add("C", pid, 0, name, ts=self._us(at), args=series)
+            self._add("C", pid, 0, name, cat=_PROCESSES[pid], ts=self._us(at), args=series)
 
 
 def trace_json(judged: JudgedSession) -> bytes:

@@ -11,9 +11,9 @@ from fractions import Fraction
 from typing import Any
 
 _FIELDS = {
-    "X": {"ph", "pid", "tid", "name", "ts", "dur"},
+    "X": {"ph", "pid", "tid", "name", "cat", "ts", "dur"},
     "i": {"ph", "pid", "tid", "name", "ts", "s"},
-    "C": {"ph", "pid", "tid", "name", "ts", "args"},
+    "C": {"ph", "pid", "tid", "name", "cat", "ts", "args"},
     "M": {"ph", "pid", "tid", "name", "args"},
     "s": {"ph", "pid", "tid", "name", "ts", "cat", "id"},
     "f": {"ph", "pid", "tid", "name", "ts", "cat", "id", "bp"},
