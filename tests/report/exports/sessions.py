@@ -121,7 +121,8 @@ def _odd_blocks() -> list[Block]:
 
 
 EMPTY = JudgedSession(build_session(), "/j.jsonl", Stopping(5))
-GOOD = session_of([_sampled(block) for block in blocks(5)], shift_ns=10**10)
+GOOD = session_of([_sampled(blocks(5, 1 + i / 100)[i]) for i in range(5)], shift_ns=10**10)
+"""Five blocks, each a little slower together than the one before it."""
 SESSIONS = {
     "empty": EMPTY,
     "good": GOOD,

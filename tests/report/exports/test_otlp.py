@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -99,6 +100,22 @@ def test_the_servers_own_times_are_told_apart_from_the_clients() -> None:
     assert first == pytest.approx(sum(each.total_ns - each.eval_ns for each in servers) / 1e9)
     token = sum(point.sum for point in found["gen_ai.server.time_per_output_token"].histogram.data_points)
     assert token == pytest.approx(sum(each.eval_ns / (each.eval_count - 1) for each in servers) / 1e9)
+
+
+def test_a_value_on_a_bound_counts_below_it() -> None:
+    """Bounds are the upper ends of their buckets: 0.1 s is in the one that ends there."""
+    point = metrics_in("good")["gen_ai.server.time_to_first_token"].histogram.data_points[0]
+    assert (point.min, point.max) == (0.1, 0.1)
+    assert point.bucket_counts[list(point.explicit_bounds).index(0.1)] == point.count
+
+
+def test_whole_numbers_of_64_bits_are_texts() -> None:
+    """As the encoding has it: a reader of JSON that knows only doubles would lose their last digits."""
+    text = otlp_json(GOOD).decode()
+    for name in ("count", "intValue", "startTimeUnixNano", "timeUnixNano"):
+        assert f'"{name}":"' in text
+        assert not re.search(rf'"{name}":[^"]', text)
+    assert not re.search(r'"bucketCounts":\[[^"]', text)
 
 
 def test_a_point_says_whose_it_is() -> None:

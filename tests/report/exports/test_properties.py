@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from harness.judge import Verdict
 from harness.judge.study import StudySummary
 from harness.report.exports.properties import (
     Property,
@@ -41,8 +44,9 @@ def test_a_scenario_tells_its_figures_with_intervals_and_its_gates() -> None:
     assert (found["verdict"], found["blocks"], found["journal"]) == ("PASS", "5", "/journals/j.jsonl")
     ends = [float(found[f"measured_efficiency_pct{end}"]) for end in ("", "_low", "_high")]
     assert ends == [estimate.point, estimate.low, estimate.high]
+    assert len(set(ends)) == 3
     assert float(found["A.ttft_ms"]) == 100.0
-    assert found["gate.measured_speedup"].startswith("PASS: measured speedup 2.00x")
+    assert found["gate.measured_speedup"].startswith("PASS: measured speedup 1.96x")
 
 
 def test_an_invalid_scenario_has_reasons_and_no_figures() -> None:
@@ -53,6 +57,8 @@ def test_an_invalid_scenario_has_reasons_and_no_figures() -> None:
     found = dict(scenario_properties(invalid, ""))
     assert found["verdict"] == "INVALID"
     assert not any(name.startswith(("measured", "gate")) for name in found)
+    incomparable = replace(GOOD.scenarios[0], verdict=Verdict.INVALID)
+    assert not any(name.startswith("measured") for name, _ in scenario_properties(incomparable, ""))
 
 
 def test_a_session_tells_what_it_measured_with_what() -> None:

@@ -16,8 +16,8 @@ from harness.report import JudgedSession
 from harness.report.exports.rows import COLUMNS, Kind
 from harness.report.exports.seen import seen_requests
 from harness.report.exports.tables import blocks_csv, blocks_parquet
-from harness.testing import build_request, build_session
-from tests.report.exports.sessions import EMPTY, GOOD, HOSTILE, SESSIONS
+from harness.testing import build_block, build_request, build_session
+from tests.report.exports.sessions import EMPTY, GOOD, HOSTILE, SESSIONS, moved
 
 Row = dict[str, Any]
 
@@ -124,6 +124,14 @@ def test_negative_numbers_are_no_formulas() -> None:
     ]
     judged = replace(EMPTY, session=build_session([replace(block, runs=tuple(early))]))
     assert {float(row["coordinator_wait_ms"]) for row in read_csv(judged)} == {-0.001}
+
+
+def test_a_number_that_does_not_fit_is_left_out() -> None:
+    """An instant beyond 64 bits has no date; the row is there all the same."""
+    (block, *_) = build_session([build_block()]).blocks
+    late = replace(EMPTY, session=build_session([moved(block, 2**63 - 1)]))
+    assert {(row["sent_unix_ns"], row["ttft_ms"]) for row in read_csv(late)} == {("", "100.0")}
+    assert read_parquet(late).num_rows == 4
 
 
 def test_hostile_names_are_harmless_in_a_table() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.records import Block
+from harness.records import Block, ServerDurations
 from harness.report import JudgedSession
 from harness.report.exports import trace
 from harness.report.exports.lanes import GRID_NS, Slice, flattened, in_lanes, nested
@@ -163,6 +163,17 @@ def test_times_start_at_the_first_instant_and_the_file_has_its_date() -> None:
     document, events = read_trace(trace_json(GOOD))
     assert min(event["ts"] for event in events if "ts" in event) == 0
     assert document["otherData"]["first_instant_unix_ns"] == 1  # the anchor is 1 ns, at 2 ns of 1970
+
+
+def test_damaged_durations_do_not_spoil_the_nesting() -> None:
+    """A server that tells of centuries: beyond what a double holds exactly every slice ends at the same place."""
+    (block, *_) = GOOD.session.blocks
+    (run, *_) = block.runs
+    (agent, *_) = run.agents
+    told = ServerDurations(2**63 - 1, 125 * (2**53 + 1), 125 * 3, 2**62, 1, 1)
+    damaged = replace(agent.requests[0], server=told)
+    one = replace(block, runs=(replace(run, agents=(replace(agent, requests=(damaged,)),)),))
+    assert problems(trace_json(replace(EMPTY, session=build_session([one])))) == []
 
 
 def test_hostile_names_are_harmless_in_a_trace() -> None:
