@@ -138,9 +138,7 @@ def _say(config: pytest.Config) -> Callable[[str], None]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def perf_session(
-    request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]
-) -> AsyncIterator[PerfSession]:
+async def perf_session(request: pytest.FixtureRequest) -> AsyncIterator[PerfSession]:
     """The open session: servers ready, model loaded, journal begun. What cannot be had ends pytest with one message."""
     config = request.config
     if _is_distributed(config):
@@ -148,8 +146,10 @@ async def perf_session(
     try:
         async with open_session(config.stash[_SETTINGS], config.rootpath, _say(config)) as session:
             config.stash[_SESSION] = session
-            for name, value in session_properties(session.session, str(session.journal.path)):
-                record_testsuite_property(name, value)
+            if config.pluginmanager.hasplugin("junitxml"):
+                record = request.getfixturevalue("record_testsuite_property")
+                for name, value in session_properties(session.session, str(session.journal.path)):
+                    record(name, value)
             yield session
             config.stash[_NOTES] += [line] if (line := session.save_baseline()) else []
     except HarnessError as error:
