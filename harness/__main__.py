@@ -108,10 +108,12 @@ def _judge(options: argparse.Namespace) -> int:
     from harness.judge import Verdict, judge_session  # noqa: PLC0415
     from harness.judge.session import judge_studies  # noqa: PLC0415
     from harness.report import JudgedSession, judged_lines, write_outputs  # noqa: PLC0415
-    from harness.scenarios.options import OUTPUT_OPTIONS, Reader, read_again  # noqa: PLC0415
+    from harness.report.outputs import checked_outputs  # noqa: PLC0415
+    from harness.scenarios.options import Reader, read_again  # noqa: PLC0415
     from harness.store import read_journal, read_thresholds  # noqa: PLC0415
 
     read = Reader(lambda flag: vars(options)[flag[2:].replace("-", "_")])
+    paths = checked_outputs(read.text)
     table = read_thresholds(Path(options.thresholds) if options.thresholds else None)
     stored = read_journal(options.journal)
     session = stored.session
@@ -120,7 +122,7 @@ def _judge(options: argparse.Namespace) -> int:
     studies = judge_studies(session, stored.studies, stored.faults)
     stoppings = [each.stopping for each in terms.values()] + [each.stopping for each in stored.studies.values()]
     judged = JudgedSession(session, str(stored.path.resolve()), stoppings[0], summaries, studies, terms)
-    write_outputs(judged, {flag: Path(path) for flag, _ in OUTPUT_OPTIONS if (path := read.text(flag)) is not None})
+    write_outputs(judged, paths)
     sys.stdout.write("\n".join(judged_lines(session, summaries, studies, cut=stored.cut)) + "\n")
     verdicts = {summary.verdict for summary in summaries}
     if Verdict.INVALID in verdicts or any(study.failed for study in studies):

@@ -17,10 +17,12 @@ from harness.plugin.layers import layered
 from harness.plugin.opening import open_session
 from harness.plugin.options import Settings, read_settings
 from harness.plugin.session import PerfSession
+from harness.plugin.step_summary import add_step_summary
 from harness.plugin.telling import closing_lines, plan_lines, undecided_line
 from harness.plugin.timings import RecordedTimer, recorded_timer, store_timings
 from harness.records.errors import HarnessError
 from harness.report import breach_message, invalid_message, printable, printable_lines
+from harness.report.exports.properties import scenario_properties, session_properties, study_properties
 from harness.report.presets import SettingSource
 
 _SETTINGS = pytest.StashKey[Settings]()
@@ -144,6 +146,10 @@ async def perf_session(request: pytest.FixtureRequest) -> AsyncIterator[PerfSess
     try:
         async with open_session(config.stash[_SETTINGS], config.rootpath, _say(config)) as session:
             config.stash[_SESSION] = session
+            if config.pluginmanager.hasplugin("junitxml"):
+                record = request.getfixturevalue("record_testsuite_property")
+                for name, value in session_properties(session.session, str(session.journal.path)):
+                    record(name, value)
             yield session
             config.stash[_NOTES] += [line] if (line := session.save_baseline()) else []
     except HarnessError as error:
@@ -174,6 +180,8 @@ async def measured(request: pytest.FixtureRequest, perf_session: PerfSession, sc
         fault = f"{scenario_name}: INVALID: {error}"
     _add_logs(request, perf_session)
     summary = perf_session.summaries[scenario_name]
+    # As `record_property` does it, which warns with the JUnit family that is pytest's default.
+    request.node.user_properties.extend(scenario_properties(summary, str(perf_session.journal.path)))
     if summary.verdict is Verdict.INVALID:
         pytest.fail(printable_lines(fault) if fault else invalid_message(summary), pytrace=False)
     return summary
@@ -189,6 +197,7 @@ async def studied(request: pytest.FixtureRequest, perf_session: PerfSession, stu
         fault = f"{study_name}: INVALID: {error}"
     _add_logs(request, perf_session)
     summary = perf_session.studied[study_name]
+    request.node.user_properties.extend(study_properties(summary, str(perf_session.journal.path)))
     if fault or summary.failed:
         reasons = [reason for found in summary.invalid.values() for reason in found]
         pytest.fail(printable_lines(fault or "\n".join([summary.unsaid, *reasons])), pytrace=False)
@@ -223,6 +232,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     except HarnessError as error:
         session.config.stash[_NOTES].append(printable(str(error)))
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+    if warning := add_step_summary(perf.judged(), os.environ):
+        session.config.stash[_NOTES].append(printable(warning))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -11,6 +11,7 @@ from harness.plugin.compare import BaseChoice, BaselineChoice, read_base, read_b
 from harness.plugin.flags import DEFAULT_DEADLINE_S, PREFLIGHTS, STUDY_RUNS
 from harness.plugin.sweeping import SweepChoice
 from harness.records.errors import ConfigurationError
+from harness.report.outputs import checked_outputs
 from harness.scenarios import (
     DEFAULT_MAX_RUNS,
     FIRST_LOOK,
@@ -31,7 +32,7 @@ from harness.scenarios import (
     with_agents,
     with_overrides,
 )
-from harness.scenarios.options import OUTPUT_OPTIONS, Reader, finite, read_contention, read_instrument, read_rates
+from harness.scenarios.options import Reader, finite, read_contention, read_instrument, read_rates
 from harness.scenarios.presets import PRESETS, Preset
 from harness.scenarios.reloads import fewest_reloads
 from harness.scenarios.studies import PATTERN_STUDIES
@@ -280,5 +281,5 @@ def read_settings(option: Callable[[str], object]) -> Settings:
         journal=_path(read, "--journal"),
         resume=resume,
         sweep_csv=_path(read, "--sweep-csv"),
-        outputs={flag: path for flag, _ in OUTPUT_OPTIONS if (path := _path(read, flag)) is not None},
+        outputs=checked_outputs(read.text),
     )

@@ -7,12 +7,13 @@ from harness.report.summary import SUMMARY_FORMAT, calibration_json, session_sum
 from harness.report.terminal import calibration_line, judged_lines, progress_line, study_progress_line, summary_lines
 from harness.report.text import printable, printable_lines
 from harness.report.verdicts import breach_message, invalid_message
-from harness.report.writer import write_file
+from harness.report.writer import append_file, write_file
 
 __all__ = [
     "OUTPUTS",
     "SUMMARY_FORMAT",
     "JudgedSession",
+    "append_file",
     "breach_message",
     "calibration_json",
     "calibration_line",

@@ -65,11 +65,16 @@ def loss_lines(name: str, loss: Loss, agents: Sequence[AgentLoss], *, wall_s: fl
         agents: The agents' parts in it.
         wall_s: Wall time of the concurrent run, s.
     """
-    columns = [loss, *(part.loss for part in agents)]
-    rows = [["%", "all", *(part.role for part in agents), ""]]
-    rows += [[term, *(_percent(getattr(each, term)) for each in columns), _meaning(term, loss)] for term in _TERMS]
     title = f"{name}: where 100 % of {len(agents)} x {wall_s:.2f} s went"
-    return [title, *aligned(rows, left=(0, len(agents) + 2), indent="  ")]
+    return [title, *aligned(loss_rows(loss, agents), left=(0, len(agents) + 2), indent="  ")]
+
+
+def loss_rows(loss: Loss, agents: Sequence[AgentLoss]) -> list[list[str]]:
+    """The table's rows, its heading first: term, %, % of each agent, and what the term is made of."""
+    columns = [loss, *(part.loss for part in agents)]
+    heading = ["%", "all", *(part.role for part in agents), ""]
+    rows = [[term, *(_percent(getattr(each, term)) for each in columns), _meaning(term, loss)] for term in _TERMS]
+    return [heading, *rows]
 
 
 def ledger_lines(name: str, agents: Sequence[AgentLedger]) -> list[str]:

@@ -169,4 +169,9 @@ def session_summary(judged: JudgedSession) -> dict[str, object]:
 
 def summary_text(document: Mapping[str, object]) -> str:
     """The summary as it stands in a file."""
+    return json_text(document)
+
+
+def json_text(document: object) -> str:
+    """JSON for people, too: indented, with a newline at its end."""
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"

@@ -13,7 +13,7 @@ _UNITS = {
     "guide_speedup": "x",
     "measured_speedup": "x",
 }
-_NAMES = {
+NAMES = {
     "guide_efficiency_pct": "guide's efficiency",
     "guide_speedup": "guide's speedup",
     "measured_efficiency_pct": "measured efficiency",
@@ -25,6 +25,7 @@ _NAMES = {
     "concurrent_ttft_ms": "TTFT together",
     "aggregate_tok_s": "throughput together",
 }
+"""Metrics in words."""
 
 
 def _figure(metric: str, value: float) -> str:
@@ -51,7 +52,7 @@ def gate_line(gate: Gate) -> str:
         else f"worst block {gate.worst_block}: {_figure(metric, gate.worst_value)}"
     )
     return (
-        f"{gate.verdict.value}: {_NAMES[metric]} {_figure(metric, gate.estimate.point)} "
+        f"{gate.verdict.value}: {NAMES[metric]} {_figure(metric, gate.estimate.point)} "
         f"({_span(metric, gate.estimate)}), limit {side} {_figure(metric, gate.limit.value)}; {worst}"
         f"{_fine_print(gate)}"
     )
@@ -72,7 +73,7 @@ def _fine_print(gate: Gate) -> str:
 
 def change_line(change: Change) -> str:
     """One comparison in words: how much worse or better, its interval, what was shown, what could have been found."""
-    name = _NAMES[change.metric]
+    name = NAMES[change.metric]
     if change.verdict is Verdict.INVALID:
         return f"INVALID: {name} against {change.against}: {change.reason}"
     ratio = change.ratio
@@ -121,9 +122,9 @@ def overlap_words(scenario: ScenarioSummary) -> str:
 
 def breach_message(scenario: ScenarioSummary) -> str:
     """Why a scenario's verdict is what it is: every gate, then the symptoms of each block."""
-    decisive = [_NAMES[gate.limit.metric] for gate in scenario.gates if gate.verdict is scenario.verdict]
+    decisive = [NAMES[gate.limit.metric] for gate in scenario.gates if gate.verdict is scenario.verdict]
     decisive += [
-        f"{_NAMES[each.metric]} against {each.against}" for each in scenario.changes if each.verdict is scenario.verdict
+        f"{NAMES[each.metric]} against {each.against}" for each in scenario.changes if each.verdict is scenario.verdict
     ]
     lines = [f"{scenario.name}: {scenario.verdict.value} by {', '.join(decisive) or 'no limit'}"]
     lines += [f"  {gate_line(gate)}" for gate in scenario.gates]

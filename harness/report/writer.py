@@ -29,3 +29,16 @@ def write_file(path: Path, content: str | bytes) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         raise HarnessError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def append_file(path: Path, content: str) -> None:
+    """Adds to the end of a file, on a line of its own; the file is made if there is none.
+
+    Raises:
+        HarnessError: If it cannot be written.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(("\n" if file.tell() else "") + content)
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be written: {error.strerror}") from error

@@ -51,7 +51,16 @@ TERMS_OPTIONS: tuple[tuple[str, str, str], ...] = (
     ),
 )
 # (flag, help): the files that a session is told in; what renders each stands in harness/report/outputs.py
-OUTPUT_OPTIONS: tuple[tuple[str, str], ...] = (("--summary-json", "write the summary for programs"),)
+OUTPUT_OPTIONS: tuple[tuple[str, str], ...] = (
+    ("--summary-json", "write the summary for programs"),
+    ("--summary-md", "write the summary in Markdown (pytest also adds it to $GITHUB_STEP_SUMMARY where that is set)"),
+    ("--trace-json", "write a trace that Perfetto opens: agents, servers, every token"),
+    ("--blocks-csv", "write a table with a row for each request as CSV"),
+    ("--blocks-parquet", "write that table as Parquet (needs the extra `parquet`)"),
+    ("--github-benchmark-json", "write the figures for github-action-benchmark, its tool customSmallerIsBetter"),
+    ("--bencher-json", "write the figures in Bencher's metric format"),
+    ("--otlp-json", "write OpenTelemetry's metrics, GenAI names, as one OTLP/JSON request"),
+)
 REPEATED_TERMS_OPTIONS = ("--threshold", "--instrument-limit")
 
 

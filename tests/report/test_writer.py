@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.records.errors import HarnessError
-from harness.report import write_file
+from harness.report import append_file, write_file
 
 
 def test_a_file_is_written_with_its_folders(tmp_path: Path) -> None:
@@ -51,3 +51,18 @@ def test_an_impossible_place_is_an_error_with_its_name(tmp_path: Path, place: st
     with pytest.raises(HarnessError, match="cannot be written"):
         write_file(tmp_path / place, "text")
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+def test_what_is_added_stands_behind_what_was_there(tmp_path: Path) -> None:
+    """On a line of its own, whether or not the text before it ended its line; a missing file is made."""
+    path = tmp_path / "summary.md"
+    append_file(path, "one")
+    append_file(path, "größe\n")
+    append_file(path, "three\n")
+    assert path.read_text("utf-8") == "one\ngröße\n\nthree\n"
+
+
+def test_what_cannot_be_added_is_an_error_with_its_name(tmp_path: Path) -> None:
+    """A folder in the place of the file."""
+    with pytest.raises(HarnessError, match="cannot be written: Is a directory"):
+        append_file(tmp_path, "text")
