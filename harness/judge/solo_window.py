@@ -14,8 +14,6 @@ from harness.scenarios.watching import WatchRules
 
 _NS = 1e9
 _HUNDRED = 100.0
-CONTENTION = ("ttft", "throughput", "efficiency")
-"""Names of the guide's three symptoms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +66,10 @@ class Comparison:
     Attributes:
         rule: ``ttft``, ``throughput`` or ``efficiency``.
         url: The server; None for all together.
-        value: Median of those rounds: s over solo, % below solo, or %.
+        value: Median of those rounds against the reference's median: s over solo, % below solo, or %.
         limit: The rule's limit in the same unit.
-        beyond: Of each of those rounds, the oldest first, whether it was beyond the limit.
+        beyond: Of each of those rounds, the oldest first, whether it was beyond the limit, even against that end of the
+            reference's interval which speaks against a symptom.
     """
 
     rule: str
@@ -125,10 +124,7 @@ class SoloWindow:
         )
 
     def comparisons(self) -> tuple[Comparison, ...]:
-        """The latest rounds against the reference; () if the last round had no probes together, or there is none.
-
-        Each is made against that end of the reference's interval which speaks against a symptom.
-        """
+        """The latest rounds against the reference; () if the last round had no probes together, or there is none."""
         if self._latest is None:
             return ()
         references = {target: self.reference(target) for target in self._latest.figures}
@@ -141,19 +137,23 @@ class SoloWindow:
         rules, rounds = self._rules.contention, self._together
         found = []
         for target, alone in references.items():
-            over = [each.figures[target].ttft_s - alone.ttft_s.high for each in rounds]
-            found.append(_comparison("ttft", target.url, over, rules.ttft_s))
-            drops = [_HUNDRED * (1 - each.figures[target].tok_s / alone.tok_s.low) for each in rounds]
-            found.append(_comparison("throughput", target.url, drops, rules.throughput_drop_pct))
-        longest_s = max(alone.service_s.high for alone in references.values())
-        shares = [_HUNDRED * longest_s / each.wall_s for each in rounds]
-        limit = rules.efficiency_pct
-        beyond = tuple(share < limit for share in shares)
-        return [*found, Comparison("efficiency", None, median(shares), limit, beyond)]
+            seen = [each.figures[target] for each in rounds]
+            ttft = [[each.ttft_s - solo_s for each in seen] for solo_s in (alone.ttft_s.median, alone.ttft_s.high)]
+            found.append(_comparison("ttft", target.url, rules.ttft_s, *ttft))
+            drop = [[_drop_pct(each.tok_s, solo) for each in seen] for solo in (alone.tok_s.median, alone.tok_s.low)]
+            found.append(_comparison("throughput", target.url, rules.throughput_drop_pct, *drop))
+        longest = max((alone.service_s for alone in references.values()), key=lambda each: each.median)
+        shares = [[_HUNDRED * solo_s / each.wall_s for each in rounds] for solo_s in (longest.median, longest.high)]
+        beyond = tuple(share < rules.efficiency_pct for share in shares[1])
+        return [*found, Comparison("efficiency", None, median(shares[0]), rules.efficiency_pct, beyond)]
 
 
-def _comparison(rule: str, url: str, values: Sequence[float], limit: float) -> Comparison:
-    return Comparison(rule, url, median(values), limit, tuple(value > limit for value in values))
+def _drop_pct(rate: float, solo: float) -> float:
+    return _HUNDRED * (1 - rate / solo)
+
+
+def _comparison(rule: str, url: str, limit: float, values: Sequence[float], wary: Sequence[float]) -> Comparison:
+    return Comparison(rule, url, median(values), limit, tuple(value > limit for value in wary))
 
 
 def _together(probes: Sequence[Probe]) -> _Together | None:

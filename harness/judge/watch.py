@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from harness.judge.metrics import queue_ns
-from harness.judge.solo_window import CONTENTION, Comparison, ProbeFigures, SoloReference, SoloWindow, probe_figures
+from harness.judge.solo_window import Comparison, ProbeFigures, SoloReference, SoloWindow, probe_figures
 from harness.records.watch import HeldModel, Probe, Probed, ServerLook, WatchRound
 from harness.scenarios.watching import SYMPTOMS, WatchRules
 
@@ -47,7 +47,7 @@ class JudgedServer:
 
     Attributes:
         look: As it was before the probes.
-        since_ns: Since when it is up, or down, as far as this watch has seen, ns.
+        since_ns: Since when it is up, or down, ns: its process was started then, or this watch saw it first then.
         target: What its probes asked; None if there were none.
         alone: Its probe alone; None if there was none that worked.
         together: Its probe together with the others; likewise.
@@ -219,12 +219,14 @@ class RoundJudge:
         up = look.trouble is None
         was, since_ns = self._state.get(look.url, (up, look.at_ns))
         self._state[look.url] = (up, since_ns if was == up else look.at_ns)
+        born = look.tree.born_unix_ns if look.tree is not None else None
+        born_ns = None if born is None else made.started_ns + born - made.unix_ns
         probes = [probe for probe in made.probes if probe.target.url == look.url]
         target = probes[0].target if probes else None
         alone, together = (next((each for each in probes if each.alone is kind), None) for kind in (True, False))
         return JudgedServer(
             look=look,
-            since_ns=self._state[look.url][1],
+            since_ns=self._state[look.url][1] if born_ns is None else born_ns,
             target=target,
             alone=None if alone is None else probe_figures(alone),
             together=None if together is None else probe_figures(together),
@@ -255,6 +257,3 @@ def _waited_s(probes: Sequence[Probe]) -> float | None:
     """The longest wait for a slot that the server told of, s."""
     servers = [probe.record.server for probe in probes]
     return max((queue_ns(each) / _NS for each in servers if each is not None and each.total_ns), default=None)
-
-
-__all__ = ["CONTENTION", "Fired", "JudgedRound", "JudgedServer", "RoundJudge"]

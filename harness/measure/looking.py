@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import psutil
+
 from harness.measure.clock import Clock, monotonic_ns
-from harness.records.errors import HarnessError, ServerError
+from harness.records.errors import HarnessError
 from harness.records.watch import GpuLook, HeldModel, ServerLook, TreeLook
 from harness.servers.api import ListedModel
 from harness.servers.fleet import Server
@@ -35,7 +37,7 @@ class Looker:
         self._servers = tuple(servers)
         self._nvml = nvml
         self._clock = clock
-        self._trees: dict[str, ProcessTree] = {}
+        self._trees: dict[str, tuple[ProcessTree, int | None]] = {}
         self._sought: set[str] = set()
 
     async def look(self) -> tuple[ServerLook, ...]:
@@ -74,16 +76,17 @@ class Looker:
             self._sought.add(server.url)
             for place in await asyncio.to_thread(local_servers, [server]):
                 if place.pid is not None:
-                    self._trees[server.url] = ProcessTree(place.pid)
-        tree = self._trees.get(server.url)
+                    self._trees[server.url] = (ProcessTree(place.pid), _born_unix_ns(place.pid))
+        tree, born = self._trees.get(server.url, (None, None))
         use = None if tree is None else tree.use()
         if use is None:
             if tree is not None:  # restarted between two looks
+                del self._trees[server.url]
                 self._sought.discard(server.url)
             return None
         held = [each.memory for gpu in gpus for each in gpu.processes if each.pid in use.pids]
         told = [each for each in held if each is not None]
-        return TreeLook(use.cpu_s, use.rss_bytes, len(use.pids), sum(told) if told else None)
+        return TreeLook(use.cpu_s, use.rss_bytes, len(use.pids), sum(told) if told else None, born)
 
 
 async def held_models(server: Server) -> tuple[HeldModel, ...]:
@@ -112,9 +115,16 @@ async def still_held(server: Server, model: HeldModel) -> bool:
     try:
         async with asyncio.timeout(ANSWER_S):
             now = await held_models(server)
-    except (HarnessError, ServerError, TimeoutError):
+    except (HarnessError, TimeoutError):
         return False
     return any((each.name, each.context_length) == (model.name, model.context_length) for each in now)
+
+
+def _born_unix_ns(pid: int) -> int | None:
+    try:
+        return round(psutil.Process(pid).create_time() * 1e9)
+    except psutil.Error:
+        return None
 
 
 def _held(listed: ListedModel) -> HeldModel:

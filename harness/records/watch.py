@@ -41,12 +41,14 @@ class TreeLook:
         rss_bytes: Their resident memory; what two of them share counts twice.
         processes: How many there are.
         gpu_bytes: GPU memory that the driver says they hold; None if it tells of none.
+        born_unix_ns: When the first of them was started, on the wall clock, ns; None if that is not told.
     """
 
     cpu_s: float
     rss_bytes: int
     processes: int
     gpu_bytes: int | None = None
+    born_unix_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from harness.records.watch import GpuLook, HeldModel, WatchRound
 from harness.report.text import printable
 
 _NS = 1e9
+_HUNDRED = 100.0
 _MIB, _GIB = 2**20, 2**30
 _YEAR_S = 365 * 86400.0
-_MINUTE_S, _HOUR_S = 60, 3600
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 
 
 def unix_ns(made: WatchRound, at_ns: int) -> int:
@@ -24,8 +25,10 @@ def unix_ns(made: WatchRound, at_ns: int) -> int:
 
 
 def clock_time(made: WatchRound, at_ns: int) -> str:
-    """An instant as a time of day where this runs."""
-    return datetime.fromtimestamp(unix_ns(made, at_ns) / _NS, UTC).astimezone().strftime("%H:%M:%S")
+    """An instant as a time of day where this runs, with its date if it is long ago."""
+    past = (made.ended_ns - at_ns) / _NS >= _DAY_S
+    shape = "%Y-%m-%d %H:%M" if past else "%H:%M:%S"
+    return datetime.fromtimestamp(unix_ns(made, at_ns) / _NS, UTC).astimezone().strftime(shape)
 
 
 def memory(size: int) -> str:
@@ -36,11 +39,11 @@ def memory(size: int) -> str:
 def length(seconds: float) -> str:
     """A duration in words."""
     if seconds < _MINUTE_S:
-        return f"{seconds:.0f} s"
+        return f"{int(seconds)} s"
     if seconds < _HOUR_S:
-        return f"{seconds // _MINUTE_S:.0f} min {seconds % _MINUTE_S:.0f} s"
+        return f"{seconds // _MINUTE_S:.0f} min {int(seconds % _MINUTE_S)} s"
     if seconds < _YEAR_S:
-        return f"{seconds // _HOUR_S:.0f} h {seconds % _HOUR_S // _MINUTE_S:.0f} min"
+        return f"{seconds // _HOUR_S:.0f} h {int(seconds % _HOUR_S // _MINUTE_S)} min"
     return "years"
 
 
@@ -48,7 +51,7 @@ def symptom_words(fired: Fired) -> str:
     """A symptom in words, without where and since when."""
     value, limit, subject = fired.value or 0.0, fired.limit or 0.0, printable(fired.subject)
     return {
-        "down": f"does not answer ({subject})",
+        "down": "does not answer",
         "failing": f"a probe failed: {subject}",
         "evicted": f"{subject} went before its time",
         "spilled": f"{subject} has lost {value:.0f} % of what it had in GPU memory (limit {limit:g} %)",
@@ -124,6 +127,38 @@ def reference_words(server: JudgedServer) -> str:
     )
 
 
+_COMPARED = {
+    "ttft": "TTFT {value:+.2f} s over alone ({beyond} beyond {limit:g} s)",
+    "throughput": "throughput {value:+.0f} % below alone ({beyond} beyond {limit:g} %)",
+    "efficiency": "efficiency {value:.0f} % ({beyond} below {limit:g} %)",
+}
+
+
+def compared_words(judged: JudgedRound, url: str | None) -> str:
+    """Together against alone for a server, or for all together (None); empty if that cannot be said."""
+    return ", ".join(
+        _COMPARED[each.rule].format(
+            value=each.value, limit=each.limit, beyond=f"{sum(each.beyond)} of {len(each.beyond)} rounds"
+        )
+        for each in judged.comparisons
+        if each.url == url
+    )
+
+
+def progress_words(judged: JudgedRound) -> str:
+    """How far a watch is, and what its probes have cost so far."""
+    made = judged.made
+    cost = f", {_HUNDRED * judged.share:.1f} % of the time in probes so far" if judged.share else ""
+    return f"round {made.index} at {clock_time(made, made.ended_ns)}{cost}"
+
+
+def contention_words(judged: JudgedRound) -> str:
+    """Together against alone for all servers together, or why nothing can be said."""
+    if judged.comparisons:
+        return f"together: {compared_words(judged, None)}"
+    return f"contention cannot be judged: {printable(judged.unsaid or '')}"
+
+
 def gpu_words(gpu: GpuLook) -> str:
     """A GPU's memory, load and power."""
     used = "?" if gpu.used is None else memory(gpu.used)
@@ -134,7 +169,7 @@ def gpu_words(gpu: GpuLook) -> str:
 
 
 def watch_lines(judged: JudgedRound) -> list[str]:
-    """A line a server, one for each GPU, and one for each symptom."""
+    """A line for each server and GPU, one about all servers together, and one for each symptom."""
     made = judged.made
     head = f"{clock_time(made, made.ended_ns)} round {made.index}"
     lines = []
@@ -146,11 +181,14 @@ def watch_lines(judged: JudgedRound) -> list[str]:
             parts += [f"version {printable(server.look.version)}"]
             parts += [model_words(model, made.unix_ns) for model in server.look.models] or ["no model loaded"]
             parts += [tree_words(server), probe_words(server)]
+            compared = compared_words(judged, server.look.url)
+            parts += [f"together {compared}"] if compared else []
             parts += [f"others: {', '.join(map(printable, server.others))}"] if server.others else []
         else:
             parts.append(printable(server.look.trouble or ""))
         lines.append("; ".join(parts))
     lines += [f"{head} GPU {gpu_words(gpu)}" for gpu in made.gpus]
+    lines.append(f"{head} {contention_words(judged)}")
     lines += [f"{head} SYMPTOM {fired_line(judged, fired)}" for fired in judged.fired]
     return lines
 

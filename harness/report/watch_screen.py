@@ -13,10 +13,13 @@ from harness.judge.watch import JudgedRound, JudgedServer
 from harness.report.text import printable
 from harness.report.watch import (
     clock_time,
+    compared_words,
+    contention_words,
     fired_line,
     gpu_words,
     model_words,
     probe_words,
+    progress_words,
     reference_words,
     tree_words,
 )
@@ -29,7 +32,7 @@ def watch_screen(judged: JudgedRound, header: Sequence[str]) -> RenderableType:
         judged: The round.
         header: Lines about the watch itself, to stand above.
     """
-    parts: list[RenderableType] = [Text(line, "dim") for line in header]
+    parts: list[RenderableType] = [Text(line, "dim") for line in (*header, progress_words(judged))]
     parts += [_server(judged, server) for server in judged.servers]
     parts += [Text(f"GPU {gpu_words(gpu)}") for gpu in judged.made.gpus]
     parts.append(_symptoms(judged))
@@ -67,21 +70,14 @@ def _rows(judged: JudgedRound, server: JudgedServer) -> Iterator[tuple[str, str]
     yield "probes", probe_words(server)
     if server.target is not None:
         yield "alone", reference_words(server)
+        compared = compared_words(judged, look.url)
+        if compared:
+            yield "together", compared
     yield "others", ", ".join(map(printable, server.others)) or "none seen"
 
 
 def _symptoms(judged: JudgedRound) -> Text:
-    if judged.fired:
-        lines = [(f"SYMPTOM {fired_line(judged, fired)}", "bold red") for fired in judged.fired]
-    else:
-        lines = [("no symptom", "bold green")]
-    if judged.comparisons:
-        told = ", ".join(
-            f"{each.rule} {each.value:.1f} ({sum(each.beyond)} of {len(each.beyond)} beyond {each.limit:g})"
-            for each in judged.comparisons
-        )
-        lines.append((f"together against alone: {told}", ""))
-    else:
-        lines.append((f"contention cannot be judged: {printable(judged.unsaid or '')}", "yellow"))
-    text = Text("\n").join(Text(words, style) for words, style in lines)
-    return text
+    lines = [(f"SYMPTOM {fired_line(judged, fired)}", "bold red") for fired in judged.fired]
+    lines = lines or [("no symptom", "bold green")]
+    lines.append((contention_words(judged), "" if judged.comparisons else "yellow"))
+    return Text("\n").join(Text(words, style) for words, style in lines)
