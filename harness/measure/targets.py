@@ -47,7 +47,8 @@ class Targets:
             elif look.url in self._given_up:
                 unprobed[look.url] = self._given_up[look.url]
             elif model is None:
-                unprobed[look.url] = f"{self._settings.model or 'no model'} is not loaded"
+                wanted = self._settings.model
+                unprobed[look.url] = "no model is loaded" if wanted is None else f"{wanted} is not loaded"
             elif (look.url, model.name) in over:
                 unprobed[look.url] = f"nobody else has used {model.name} for its keep-alive: it is left to expire"
             elif reason := await self._other_options(look, model):

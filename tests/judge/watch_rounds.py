@@ -51,7 +51,7 @@ def a_round(
     models: Sequence[HeldModel] = (MODEL,),
     down: Sequence[str] = (),
 ) -> WatchRound:
-    """Round ``index``, 5 s after the one before it, whose probes together take ``late_ms`` more before their first token.
+    """Round ``index``, 5 s after the one before it; its probes together take ``late_ms`` more to their first token.
 
     Args:
         index: From 1.
