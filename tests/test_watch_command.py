@@ -27,7 +27,8 @@ from harness.servers.truth.spec import PHASES
 BEHAVIOUR = Behaviour(ttft=Timing(ms=20.0), gaps=Timing(ms=5.0))
 CALM = TruthConfig(BEHAVIOUR)
 SLOWED = TruthConfig(BEHAVIOUR, device=DeviceSpec(interference={mine: dict.fromkeys(PHASES, 2.0) for mine in PHASES}))
-QUICK = ("--interval", "0.05", "--share", "100", "--json")
+QUICK = ("--interval", "0.05", "--share", "100", "--json", "--foreign-cores", "99")
+"""In quick rounds, that live with whatever else this machine does."""
 HOSTILE = "\x1b[2J\x1b]0;title\x07<script>[bold red]evil[/]\u202e\n|"
 TIMEOUT_S = 120.0
 

@@ -120,8 +120,8 @@ class RoundJudge:
         self._begun_ns = made.started_ns if self._begun_ns is None else self._begun_ns
         self._probing_ns += made.probing_ns
         others = {look.url: tuple(self._others(look, made)) for look in made.before}
-        gpu = self._busy_gpus(made)
-        self._window.add(made, alone=not gpu and not any(others.values()))
+        host = (*self._busy_gpus(made), *_crowded(made, self._rules.foreign_cores))
+        self._window.add(made, alone=not host and not any(others.values()))
         comparisons = self._window.comparisons()
         found = [*self._seen(made), *self._compared(comparisons)]
         now = {
@@ -132,7 +132,7 @@ class RoundJudge:
             Fired(each.rule, each.url, self._since[key], each.value, each.limit, each.subject)
             for key, each in now.items()
         ]
-        servers = tuple(self._server(look, made, (*others[look.url], *gpu)) for look in made.before)
+        servers = tuple(self._server(look, made, (*others[look.url], *host)) for look in made.before)
         self._last = made
         elapsed_ns = made.ended_ns - self._begun_ns
         return JudgedRound(
@@ -251,6 +251,14 @@ class RoundJudge:
         if any(each.others for each in probed):
             return f"{words}: others use the servers, and alone is not alone"
         return words
+
+
+def _crowded(made: WatchRound, limit: float) -> tuple[str, ...]:
+    """What shows that others keep this host's CPUs busier than they are idle: then somebody waits."""
+    load = made.host
+    if load is None or load.foreign_cores is None or load.foreign_cores <= max(limit, load.idle_cores):
+        return ()
+    return (f"other processes keep {load.foreign_cores:.1f} of {len(load.cpus)} CPUs busy here",)
 
 
 def _waited_s(probes: Sequence[Probe]) -> float | None:

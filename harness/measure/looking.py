@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 import psutil
 
 from harness.measure.clock import Clock, monotonic_ns
+from harness.measure.host import HostSpan, HostWatch
+from harness.records import HostLoad
 from harness.records.errors import HarnessError
 from harness.records.watch import GpuLook, HeldModel, ServerLook, TreeLook
 from harness.servers.api import ListedModel
 from harness.servers.fleet import Server
 from harness.servers.nvml import Gpu, Nvml
-from harness.servers.occupancy import local_servers
+from harness.servers.occupancy import LocalServer, local_servers
 from harness.servers.trees import ProcessTree
 
 ANSWER_S = 10.0
@@ -38,6 +40,8 @@ class Looker:
         self._nvml = nvml
         self._clock = clock
         self._trees: dict[str, tuple[ProcessTree, int | None]] = {}
+        self._places: dict[str, LocalServer] = {}
+        self._span: HostSpan | None = None
         self._sought: set[str] = set()
 
     async def look(self) -> tuple[ServerLook, ...]:
@@ -50,6 +54,13 @@ class Looker:
         return tuple(
             GpuLook(gpu.uuid, gpu.name, gpu.total, gpu.used, gpu.utilization_pct, gpu.power_w) for gpu in self._read()
         )
+
+    def host(self) -> HostLoad | None:
+        """How busy the CPUs were since this was asked last that servers here may use; None if it cannot be told yet."""
+        load = self._span.load() if self._span is not None else None
+        here = tuple(self._places.values())
+        self._span = HostWatch(here).start([place.url for place in here]) if here else None
+        return load
 
     def _read(self) -> tuple[Gpu, ...]:
         return self._nvml.gpus() if self._nvml is not None else ()
@@ -66,27 +77,31 @@ class Looker:
             trouble = str(error).partition("\n")[0]
         else:
             return ServerLook(server.url, at_ns, None, version, models, await self._tree(server, gpus))
-        self._trees.pop(server.url, None)  # the next one there is another process
-        self._sought.discard(server.url)
+        self._forget(server.url)  # the next one there is another process
         return ServerLook(server.url, at_ns, trouble)
+
+    def _forget(self, url: str) -> None:
+        self._trees.pop(url, None)
+        self._places.pop(url, None)
+        self._sought.discard(url)
 
     async def _tree(self, server: Server, gpus: Sequence[Gpu]) -> TreeLook | None:
         """Its processes; they are sought once, and again after it has been down."""
         if server.url not in self._sought:
             self._sought.add(server.url)
             for place in await asyncio.to_thread(local_servers, [server]):
+                self._places[server.url] = place
                 if place.pid is not None:
                     self._trees[server.url] = (ProcessTree(place.pid), _born_unix_ns(place.pid))
         tree, born = self._trees.get(server.url, (None, None))
         use = None if tree is None else tree.use()
         if use is None:
             if tree is not None:  # restarted between two looks
-                del self._trees[server.url]
-                self._sought.discard(server.url)
+                self._forget(server.url)
             return None
         held = [each.memory for gpu in gpus for each in gpu.processes if each.pid in use.pids]
         told = [each for each in held if each is not None]
-        return TreeLook(use.cpu_s, use.rss_bytes, len(use.pids), sum(told) if told else None, born)
+        return TreeLook(use.cpu_s, use.rss_bytes, use.pids, sum(told) if told else None, born)
 
 
 async def held_models(server: Server) -> tuple[HeldModel, ...]:

@@ -26,7 +26,7 @@ from harness.measure.targets import Targets
 from harness.protocol import generate_body
 from harness.records import RequestRecord
 from harness.records.errors import ServerError
-from harness.records.watch import HeldModel, Probe, Probed, ServerLook, WatchRound
+from harness.records.watch import HeldModel, Probe, Probed, ServerLook, TreeLook, WatchRound
 from harness.scenarios.watching import ProbeSettings
 from harness.servers.fleet import Server
 
@@ -34,7 +34,10 @@ _PROMPT = "Count from one to one hundred in words."
 _SEED = 1
 _NS = 1e9
 _LOADED_NS = 150_000_000
-"""A load duration from which something may have been loaded, ns: Ollama takes 300 ms for the smallest model."""
+"""A load duration from which something may have been loaded, ns: Ollama takes 300 ms for the smallest model.
+
+A busy host can make a warm server as slow: where its processes are seen, they decide.
+"""
 
 
 class Prober:
@@ -75,7 +78,7 @@ class Prober:
         """Looks, probes, and looks again."""
         self._rounds += 1
         started_ns, unix_ns = self._clock(), time.time_ns()
-        gpus = await asyncio.to_thread(self._looker.gpus)
+        gpus, host = await asyncio.to_thread(self._looker.gpus), self._looker.host()
         before = await self._looker.look()
         used = tuple(look.url for look in before if self._others_used(look))
         targets: dict[str, HeldModel] = {}
@@ -85,6 +88,7 @@ class Prober:
             targets, unprobed = await self._choice.choose(before, over)
         probes, probing_ns = await self._probe(targets, unprobed)
         after = await self._looker.look() if probes else ()
+        self._give_up(before, after, probes, unprobed)
         for look in after:
             if look.url in targets and look.trouble is None:
                 name = targets[look.url].name
@@ -101,6 +105,7 @@ class Prober:
             unprobed=unprobed,
             used=used,
             gpus=gpus,
+            host=host,
         )
 
     def _others_used(self, look: ServerLook) -> bool:
@@ -114,6 +119,27 @@ class Prober:
         for key, model in here.items():
             self._leases.setdefault(key, Lease(model))
         return any(moved)
+
+    def _give_up(
+        self,
+        before: Sequence[ServerLook],
+        after: Sequence[ServerLook],
+        probes: Sequence[Probe],
+        unprobed: dict[str, str],
+    ) -> None:
+        """Ends the probes of servers that have loaded a model for one of them."""
+        waited_ns: dict[str, int] = {}
+        for probe in probes:
+            if probe.record.server is not None:
+                waited_ns[probe.target.url] = max(waited_ns.get(probe.target.url, 0), probe.record.server.load_ns)
+        for was, now in zip(before, after, strict=bool(after)):
+            load_ns = waited_ns.get(was.url, 0)
+            if self._choice is not None and load_ns >= _LOADED_NS and not same_runner(was.tree, now.tree):
+                unprobed[was.url] = self._choice.give_up(
+                    was.url,
+                    f"probes have ended: one had to wait {load_ns / _NS:.2f} s for a model to load, which others have "
+                    "loaded with options that are not told: write them, for example --option num_thread=1",
+                )
 
     async def _probe(self, targets: Mapping[str, HeldModel], unprobed: dict[str, str]) -> tuple[tuple[Probe, ...], int]:
         """Each target alone and all together, and the time it took, ns."""
@@ -136,9 +162,6 @@ class Prober:
             found = await asyncio.gather(*(self._ask(url, targets[url], alone=len(arm) == 1) for url in arm))
             probing_ns += self._clock() - started_ns
             probes += found
-            for probe in found:
-                if self._choice is not None and _loaded(probe.record):
-                    unprobed[probe.target.url] = self._choice.give_up(probe.target.url, _given_up(probe))
         return tuple(probes), probing_ns
 
     async def _ask(self, url: str, model: HeldModel, *, alone: bool) -> Probe:
@@ -160,20 +183,11 @@ class Prober:
         return Probe(target, alone, sink[-1])
 
 
-def _loaded(record: RequestRecord) -> bool:
-    """True if a probe made its server load something, and waited mostly for that."""
-    server = record.server
-    if server is None or not record.token_ns or server.load_ns < _LOADED_NS:
+def same_runner(was: TreeLook | None, now: TreeLook | None) -> bool:
+    """True if a server is seen to run its models in the same processes as before; one without any says nothing."""
+    if was is None or now is None or len(was.pids) < 2:  # noqa: PLR2004 - the server, and a runner
         return False
-    return 2 * server.load_ns >= record.token_ns[0] - record.sent_ns
-
-
-def _given_up(probe: Probe) -> str:
-    load_s = probe.record.server.load_ns / _NS if probe.record.server else 0.0
-    return (
-        f"probes have ended: one had to wait {load_s:.2f} s for {probe.target.model} to load; it was loaded with "
-        "options that are not told: write them, for example --option num_thread=1"
-    )
+    return set(was.pids) <= set(now.pids)
 
 
 def pause_s(interval_s: float, share: float, round_s: float, probing_s: float) -> float:

@@ -84,7 +84,11 @@ class _Watch:
         self.ignored = frozenset(read.texts("--ignore"))
         contention = read_contention(read, ContentionRules())
         window = read.integer("--window", WatchRules().reference_from)
-        self.rules = WatchRules(contention, window=WatchRules().window if window is None else window)
+        self.rules = WatchRules(
+            contention,
+            window=_or(window, WatchRules().window),
+            foreign_cores=_or(read.real("--foreign-cores", 0.0), WatchRules().foreign_cores),
+        )
         self.probes = ProbeSettings(
             tokens=_or(read.integer("--tokens", 2), ProbeSettings().tokens),
             model=read.text("--model"),

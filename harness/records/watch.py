@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from harness.records.session import HostLoad
 from harness.records.stream import RequestRecord
 
 
@@ -39,14 +40,14 @@ class TreeLook:
     Attributes:
         cpu_s: CPU time that they have used so far, s.
         rss_bytes: Their resident memory; what two of them share counts twice.
-        processes: How many there are.
+        pids: They; the first one it was started as, and what that started.
         gpu_bytes: GPU memory that the driver says they hold; None if it tells of none.
         born_unix_ns: When the first of them was started, on the wall clock, ns; None if that is not told.
     """
 
     cpu_s: float
     rss_bytes: int
-    processes: int
+    pids: tuple[int, ...]
     gpu_bytes: int | None = None
     born_unix_ns: int | None = None
 
@@ -140,6 +141,7 @@ class WatchRound:
         unprobed: By URL, why a server was not probed.
         used: URLs of servers that somebody else has used since the round before: their models' expiry moved.
         gpus: The GPUs of this host before the probes.
+        host: How busy this host's CPUs were since the round before; None if no server runs here, or it is not told.
     """
 
     index: int
@@ -153,3 +155,4 @@ class WatchRound:
     unprobed: Mapping[str, str] = field(default_factory=dict)
     used: tuple[str, ...] = ()
     gpus: tuple[GpuLook, ...] = ()
+    host: HostLoad | None = None

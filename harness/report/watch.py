@@ -91,7 +91,7 @@ def tree_words(server: JudgedServer) -> str:
     tree = server.look.tree
     if tree is None:
         return "processes cannot be seen from here"
-    count = f"{tree.processes} process" + ("es" if tree.processes > 1 else "")
+    count = f"{len(tree.pids)} process" + ("es" if len(tree.pids) > 1 else "")
     cores = "" if server.cores is None else f", {server.cores:.2f} cores"
     gpu = "" if tree.gpu_bytes is None else f", {memory(tree.gpu_bytes)} of GPU memory"
     return f"{count}, {memory(tree.rss_bytes)}{cores}{gpu}"

@@ -28,6 +28,7 @@ WATCH_OPTIONS: tuple[tuple[str, str, str], ...] = (
     ("--interval", "S", "from round to round (5)"),
     ("--share", "PCT", "probes take at most this share of the time; the interval grows with them (20)"),
     ("--window", "N", "rounds from which the solo reference is made (30)"),
+    ("--foreign-cores", "N", "cores that others may keep busy before a probe alone counts as not alone (0.1)"),
     ("--for", "S", "a symptom that has held for so long without a break ends the watch (30)"),
     ("--ignore", "SYMPTOM", f"show it, but go on; repeatable: {', '.join(SYMPTOMS)}"),
     ("--duration", "S", "end with 0 after this time"),
@@ -66,7 +67,8 @@ class WatchRules:
             once in 32 where the true median is on the limit. It goes on while most of the last so many are.
         queue_s: A probe that waited longer than this for a slot is a symptom, s.
         alone_queue_s: A probe alone that waited longer than this was not alone, s.
-        foreign_cores: Cores that a server keeps busy while it is not probed, from which others use it.
+        foreign_cores: Cores that a server keeps busy while it is not probed, from which others use it; and that other
+            processes keep busy on this host, while less than that stands idle.
         foreign_gpu_pct: Utilisation of a GPU while nobody is probed, from which others use it, %.
         vram_loss_pct: Share of what was in GPU memory and is not any more that is a symptom, %.
     """

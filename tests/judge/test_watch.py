@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.judge.watch import Fired, JudgedRound, RoundJudge
+from harness.records import HostLoad
 from harness.records.watch import GpuLook, TreeLook, WatchRound
 from harness.scenarios import ContentionRules
 from harness.scenarios.watching import SYMPTOMS, WatchRules
@@ -131,13 +132,25 @@ def test_work_between_the_rounds_is_somebody_elses(cpu_s: float, others: tuple[s
     """By the CPU time that its processes used from the end of one round to the start of the next, 2 s."""
 
     def with_tree(made: WatchRound, before_s: float, after_s: float) -> WatchRound:
-        before = tuple(replace(each, tree=TreeLook(before_s, 1, 1)) for each in made.before)
-        after = tuple(replace(each, at_ns=made.ended_ns, tree=TreeLook(after_s, 1, 1)) for each in made.after)
+        before = tuple(replace(each, tree=TreeLook(before_s, 1, (1,))) for each in made.before)
+        after = tuple(replace(each, at_ns=made.ended_ns, tree=TreeLook(after_s, 1, (1,))) for each in made.after)
         return replace(made, before=before, after=after)
 
     last = _judged([with_tree(a_round(1), 0.0, 5.0), with_tree(a_round(2), 5.0 + cpu_s, 10.0)])[-1]
     assert [each.others for each in last.servers] == [others, others]
     assert last.servers[0].cores == pytest.approx((5.0 + cpu_s) / 5)
+
+
+@pytest.mark.parametrize(
+    ("foreign", "idle", "others"),
+    [(1.4, 0.3, ("other processes keep 1.4 of 2 CPUs busy here",)), (0.4, 0.5, ()), (0.05, 0.0, ()), (None, 0.0, ())],
+)
+def test_a_host_that_others_fill_is_not_ours_alone(foreign: float | None, idle: float, others: tuple[str, ...]) -> None:
+    """From a tenth of a core on, and only while less than that stands idle."""
+    made = replace(a_round(1), host=HostLoad((0, 1), foreign, idle))
+    judged = _judged([made])[-1]
+    assert judged.servers[0].others == others
+    assert judged.servers[0].clean == (0 if others else 1)
 
 
 def test_a_gpu_that_is_busy_between_the_rounds_is_somebody_elses() -> None:

@@ -89,7 +89,7 @@ def test_every_symptom_has_words(rule: str) -> None:
 def test_processes_and_gpus_are_told() -> None:
     """Of those that can be seen: memory, cores, load and power."""
     made = a_round(1)
-    tree = TreeLook(1.0, 3 * 2**30, 2, 2**30, NOW_NS - DAY_MS * 10**6)
+    tree = TreeLook(1.0, 3 * 2**30, (1, 2), 2**30, NOW_NS - DAY_MS * 10**6)
     gpus = (GpuLook("GPU-1", "H100", 80 * 2**30, 20 * 2**30, 93, 310.4), GpuLook("GPU-2", "?"))
     judged = _last([replace(made, before=tuple(replace(each, tree=tree) for each in made.before), gpus=gpus)])
     lines = watch_lines(judged)
