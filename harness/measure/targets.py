@@ -86,8 +86,8 @@ class Targets:
             return f"{model.name} is loaded with a context of {held}: num_ctx={asked:g} would load it again"
         if not model.size_vram and "num_thread" not in self._settings.options:
             return (
-                f"{model.name} is on the CPU, and a probe with other threads than it was loaded with would load it again: "
-                "write --option num_thread=N (0: whoever uses it sends none)"
+                f"{model.name} is on the CPU, and a probe with other threads than it was loaded with would load it "
+                "again: write --option num_thread=N (0: whoever uses it sends none)"
             )
         if asked is None and trained == held and _version(look.version) < _CAPPED_BEFORE:
             return (

@@ -16,8 +16,8 @@ import pytest
 from harness.judge.watch import JudgedRound, RoundJudge
 from harness.measure import measuring_client
 from harness.measure.looking import Looker, unix_ns
-from harness.measure.probing import Prober, pause_s, watch_rounds
-from harness.records.watch import WatchRound
+from harness.measure.probing import Prober, pause_s, same_runner, watch_rounds
+from harness.records.watch import TreeLook, WatchRound
 from harness.scenarios.watching import PROBE_OPTIONS, ProbeSettings, WatchRules
 from harness.servers.api import ListedModel, OllamaApi
 from harness.servers.fleet import Server
@@ -178,6 +178,37 @@ async def test_one_load_for_a_probe_ends_the_probes_there(truth_server: TruthSer
         assert all("--option num_thread=1" in words for words in made[2].unprobed.values())
         assert [len(each.probes) for each in made[1:]] == [0, 0]
         assert watched.loads() == 2
+
+
+@pytest.mark.asyncio
+async def test_a_model_on_the_cpu_is_probed_only_with_its_threads(truth_server: TruthServer) -> None:
+    """Which nobody tells: 0 says that whoever uses it sends none."""
+    truth_server.configure(TruthConfig(QUICK, device=DeviceSpec(memory_bytes=0)))
+    async with _watched(truth_server) as watched:
+        await watched.load()
+        words = (await watched.prober.round()).unprobed.values()
+        assert all("write --option num_thread=N (0: whoever uses it sends none)" in each for each in words)
+        assert watched.asked() == []
+    async with _watched(truth_server, ProbeSettings(options={"num_thread": 0})) as watched:
+        assert (await watched.prober.round()).unprobed == {}
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "same"),
+    [
+        ((1, 2), (1, 2), True),
+        ((1, 2), (1, 2, 3), True),
+        ((1, 2), (1, 3), False),
+        ((1,), (1,), False),
+        (None, (1, 2), False),
+    ],
+)
+def test_a_server_with_the_same_runner_has_loaded_nothing(
+    was: tuple[int, ...] | None, now: tuple[int, ...] | None, same: bool
+) -> None:
+    """One that is seen to have none, or is not seen at all, may have."""
+    one, two = (None if pids is None else TreeLook(0.0, 0, pids) for pids in (was, now))
+    assert same_runner(one, two) is same
 
 
 @pytest.mark.asyncio
