@@ -130,8 +130,7 @@ class Prober:
         """Ends the probes of servers that have loaded a model for one of them."""
         waited_ns: dict[str, int] = {}
         for probe in probes:
-            if probe.record.server is not None:
-                waited_ns[probe.target.url] = max(waited_ns.get(probe.target.url, 0), probe.record.server.load_ns)
+            waited_ns[probe.target.url] = max(waited_ns.get(probe.target.url, 0), _load_ns(probe))
         for was, now in zip(before, after, strict=bool(after)):
             load_ns = waited_ns.get(was.url, 0)
             if self._choice is not None and load_ns >= _LOADED_NS and not same_runner(was.tree, now.tree):
@@ -162,6 +161,8 @@ class Prober:
             found = await asyncio.gather(*(self._ask(url, targets[url], alone=len(arm) == 1) for url in arm))
             probing_ns += self._clock() - started_ns
             probes += found
+            if any(_load_ns(probe) >= _LOADED_NS for probe in found):
+                break  # whatever it was, it is looked at before anything else is asked
         return tuple(probes), probing_ns
 
     async def _ask(self, url: str, model: HeldModel, *, alone: bool) -> Probe:
@@ -181,6 +182,10 @@ class Prober:
             record = replace(sink[-1], error=f"no end within {settings.deadline_s:g} s")
             return Probe(target, alone, record, late=True)
         return Probe(target, alone, sink[-1])
+
+
+def _load_ns(probe: Probe) -> int:
+    return probe.record.server.load_ns if probe.record.server is not None else 0
 
 
 def same_runner(was: TreeLook | None, now: TreeLook | None) -> bool:
