@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +22,7 @@ from harness.servers.trees import ProcessTree
 
 ANSWER_S = 10.0
 """A server that does not tell of itself within this does not answer, s."""
+_GOING_NS = 500_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -126,13 +128,17 @@ async def train_context(server: Server, model: str) -> int | None:
 
 
 async def still_held(server: Server, model: HeldModel) -> bool:
-    """True if the server holds a model as it did, and tells so in time."""
+    """True if the server holds a model as it did, is not about to let it go, and tells so in time.
+
+    One that is listed though its time is over, or nearly, is being unloaded: a request would load it again.
+    """
     try:
         async with asyncio.timeout(ANSWER_S):
             now = await held_models(server)
     except (HarnessError, TimeoutError):
         return False
-    return any((each.name, each.context_length) == (model.name, model.context_length) for each in now)
+    same = [each for each in now if (each.name, each.context_length) == (model.name, model.context_length)]
+    return any(each.expires_ns is None or each.expires_ns - time.time_ns() > _GOING_NS for each in same)
 
 
 def _born_unix_ns(pid: int) -> int | None:

@@ -136,8 +136,8 @@ class Prober:
             if self._choice is not None and load_ns >= _LOADED_NS and not same_runner(was.tree, now.tree):
                 unprobed[was.url] = self._choice.give_up(
                     was.url,
-                    f"probes have ended: one had to wait {load_ns / _NS:.2f} s for a model to load, which others have "
-                    "loaded with options that are not told: write them, for example --option num_thread=1",
+                    f"probes have ended: one had to wait {load_ns / _NS:.2f} s for a model to load; others had loaded "
+                    "it with options that are not told (write them, for example --option num_thread=1), or let it go",
                 )
 
     async def _probe(self, targets: Mapping[str, HeldModel], unprobed: dict[str, str]) -> tuple[tuple[Probe, ...], int]:

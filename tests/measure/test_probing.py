@@ -173,10 +173,10 @@ async def test_one_load_for_a_probe_ends_the_probes_there(truth_server: TruthSer
     truth_server.configure(replace(CALM, device=DeviceSpec(load_ms=400)))
     async with _watched(truth_server) as watched:
         await watched.load({"num_thread": 3})
-        made = [await watched.prober.round() for _ in range(3)]
-        assert all("probes have ended: one had to wait 0.4" in words for words in made[0].unprobed.values())
-        assert all("--option num_thread=1" in words for words in made[2].unprobed.values())
-        assert [len(each.probes) for each in made[1:]] == [0, 0]
+        made = [await watched.prober.round() for _ in range(4)]
+        assert all("probes have ended: one had to wait 0.4" in words for words in made[-1].unprobed.values())
+        assert all("--option num_thread=1" in words for words in made[-1].unprobed.values())
+        assert [len(each.probes) for each in made[2:]] == [0, 0]
         assert watched.loads() == 2
 
 
@@ -266,6 +266,23 @@ async def test_a_model_that_only_probes_keep_is_left_to_expire(truth_server: Tru
         assert time.time_ns() >= own_ns
         await watched.load(keep_alive=60)
         assert len((await watched.prober.round()).probes) == 4
+
+
+@pytest.mark.asyncio
+async def test_a_model_that_is_about_to_go_is_not_asked(truth_server: TruthServer) -> None:
+    """One whose time is over, and which is listed as long as another request keeps it, is not held."""
+    slow = Behaviour(ttft=Timing(ms=60_000.0))
+    truth_server.configure(TruthConfig(QUICK, script=(slow,)))
+    async with _watched(truth_server) as watched, httpx.AsyncClient() as client:
+        await watched.load()
+        body = {"model": "truth", "prompt": "x", "stream": False, "keep_alive": 0}
+        theirs = asyncio.create_task(client.post(f"{truth_server.urls[0]}/api/generate", json=body, timeout=60))
+        while unix_ns((await watched.held())[0][0].expires_at) > time.time_ns():  # type: ignore[operator]
+            pass
+        made = await watched.prober.round()
+        theirs.cancel()
+        assert made.unprobed[truth_server.urls[0]].endswith(("went meanwhile", "left to expire"))
+        assert {each.target.url for each in made.probes} == {truth_server.urls[1]}
 
 
 @pytest.mark.asyncio
