@@ -225,6 +225,23 @@ def test_a_model_that_is_loaded_otherwise_begins_anew() -> None:
     assert last.unsaid == "the solo reference has 1 of 6 rounds"
 
 
+def test_a_reference_that_scatters_speaks_against_a_symptom() -> None:
+    """Alone between 1 and 2 s: 1.9 s together is 26 % below the median, and within what alone takes at times."""
+    alone = (2000.0, 1400.0, 1000.0)
+    last = _judged([a_round(i, alone_ms=alone[i % 3], together_ms=1900) for i in range(1, 15)])[-1]
+    drops = [each for each in last.comparisons if each.rule == "throughput"]
+    assert all(each.value > each.limit for each in drops)
+    assert not last.fired
+
+
+def test_a_model_that_comes_back_is_compared_with_what_it_did() -> None:
+    """Its reference is still in the window, and what was together before it went is not counted on."""
+    made = a_round(11)
+    other = tuple(replace(each, target=each.target._replace(context_length=512)) for each in made.probes)
+    last = _after(10, replace(made, probes=other), a_round(12))[-1]
+    assert {len(each.beyond) for each in last.comparisons} == {1}
+
+
 def test_a_hold_is_counted_from_the_first_round_without_a_break() -> None:
     """Rounds end every 5 s: seen in two of them is 5 s, and a round without it begins again at nothing."""
     down = {2, 3, 5, 6, 7}

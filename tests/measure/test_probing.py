@@ -15,7 +15,7 @@ import pytest
 
 from harness.judge.watch import JudgedRound, RoundJudge
 from harness.measure import measuring_client
-from harness.measure.looking import Looker, unix_ns
+from harness.measure.looking import Looker, still_held, unix_ns
 from harness.measure.probing import Prober, pause_s, same_runner, watch_rounds
 from harness.records.watch import TreeLook, WatchRound
 from harness.scenarios.watching import PROBE_OPTIONS, ProbeSettings, WatchRules
@@ -280,8 +280,11 @@ async def test_a_model_that_is_about_to_go_is_not_asked(truth_server: TruthServe
         while unix_ns((await watched.held())[0][0].expires_at) > time.time_ns():  # type: ignore[operator]
             pass
         made = await watched.prober.round()
+        going, kept = (look.models[0] for look in made.before)
+        servers = [Server(url, "connect", api) for url, api in zip(truth_server.urls, watched.apis, strict=True)]
+        assert not await still_held(servers[0], going)
+        assert await still_held(servers[1], kept)
         theirs.cancel()
-        assert made.unprobed[truth_server.urls[0]].endswith(("went meanwhile", "left to expire"))
         assert {each.target.url for each in made.probes} == {truth_server.urls[1]}
 
 
