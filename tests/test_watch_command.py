@@ -7,22 +7,28 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from harness.__main__ import main
 from harness.scenarios.watching import SYMPTOMS
-from harness.servers.api import OllamaApi
+from harness.servers.fleet import free_port
+from harness.servers.model import time_to_live_s
 from harness.servers.truth import Behaviour, DeviceSpec, Timing, TruthConfig, TruthServer
 from harness.servers.truth.spec import PHASES
+from tests.running import create, load, loaded, started
 
 BEHAVIOUR = Behaviour(ttft=Timing(ms=20.0), gaps=Timing(ms=5.0))
 CALM = TruthConfig(BEHAVIOUR)
@@ -60,13 +66,8 @@ def _loaded(truth: TruthServer, config: TruthConfig = CALM) -> tuple[str, ...]:
     """Its ports, with the model loaded on each."""
     truth.configure(config)
 
-    async def load() -> None:
-        for url in truth.urls:
-            api = OllamaApi(url)
-            await api.load("truth", {"num_ctx": 512})
-            await api.close()
-
-    asyncio.run(load())
+    for url in truth.urls:
+        asyncio.run(load(url, "truth", {"num_ctx": 512}))
     return truth.urls
 
 
@@ -150,6 +151,50 @@ def test_nobody_who_reads_ends_it_quietly(truth_server: TruthServer) -> None:
         errors = process.stderr.read()
         assert process.wait(TIMEOUT_S) == 141
     assert errors == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
+def test_on_a_terminal_it_draws_and_leaves_it_as_it_was(truth_server: TruthServer) -> None:
+    """A panel a server, drawn anew each round; the cursor is back at the end."""
+    ours, theirs = os.openpty()
+    arguments = ("--rounds", "2", "--interval", "0.05", "--share", "100")
+    command = [sys.executable, "-m", "harness", "watch", *_urls(_loaded(truth_server)), *arguments]
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
+    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.STDOUT, env=environment) as process:
+        os.close(theirs)
+        output = b""
+        with contextlib.suppress(OSError):  # EIO: the other end has been closed
+            while piece := os.read(ours, 1 << 16):
+                output += piece
+        os.close(ours)
+    text = output.decode()
+    assert process.returncode == 0
+    assert text.count("\u256d") >= 2 * 2
+    assert "no symptom" in text
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+
+
+@pytest.mark.ollama
+def test_a_real_ollama_keeps_what_it_holds_as_it_was(tmp_path: Path) -> None:
+    """The same runner, context and keep-alive after probes; what nobody wants any more goes in its own time."""
+    program = shutil.which("ollama")
+    assert program is not None
+    host = f"127.0.0.1:{free_port()}"
+    own = {"OLLAMA_HOST": host, "OLLAMA_MODELS": str(tmp_path / "models"), "OLLAMA_NO_CLOUD": "1"}
+    with started(tmp_path, program, "serve", **own) as server:
+        url = server.spec.url
+        asyncio.run(create(url))
+        asyncio.run(load(url, "embedded", {"num_ctx": 640, "num_thread": 1}, keep_alive=900))
+        runners = {child.pid for child in psutil.Process(server.pid).children()}
+        told = ("--option", "num_thread=1", "--rounds", "3", "--interval", "0", "--json")
+        status, lines, errors = _here((url,), *told)
+        (held,) = asyncio.run(loaded(url))
+        assert {child.pid for child in psutil.Process(server.pid).children()} == runners
+        assert _here((url,), "--rounds", "1", "--json")[1][0].count("write --option num_thread=N") == 1
+    assert (status, errors) == (0, "")
+    probed = [json.loads(line)["servers"][0] for line in lines]
+    assert all(each["alone"]["tok_s"] > 0 and each["unprobed"] is None and not each["others"] for each in probed)
+    assert (held.context_length, 300 < time_to_live_s(held.expires_at, datetime.now(UTC)) <= 901) == (640, True)
 
 
 class _Hostile(BaseHTTPRequestHandler):

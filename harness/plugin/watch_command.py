@@ -166,7 +166,7 @@ def _shown(header: Sequence[str], *, as_json: bool) -> Iterator[Show]:
         yield lambda judged: _write([watch_json(judged)] if as_json else watch_lines(judged))
         return
     console = Console(highlight=False)
-    with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+    with Live(console=console, auto_refresh=False) as live:
         yield lambda judged: live.update(watch_screen(judged, header), refresh=True)
 
 

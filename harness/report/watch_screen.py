@@ -33,9 +33,9 @@ def watch_screen(judged: JudgedRound, header: Sequence[str]) -> RenderableType:
         header: Lines about the watch itself, to stand above.
     """
     parts: list[RenderableType] = [Text(line, "dim") for line in (*header, progress_words(judged))]
+    parts.append(_symptoms(judged))  # first: what does not fit on a small terminal is cut off below
     parts += [_server(judged, server) for server in judged.servers]
     parts += [Text(f"GPU {gpu_words(gpu)}") for gpu in judged.made.gpus]
-    parts.append(_symptoms(judged))
     return Group(*parts)
 
 

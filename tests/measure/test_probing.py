@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -22,13 +23,16 @@ from harness.scenarios.watching import PROBE_OPTIONS, ProbeSettings, WatchRules
 from harness.servers.api import ListedModel, OllamaApi
 from harness.servers.fleet import Server
 from harness.servers.model import FOREVER, time_to_live_s
+from harness.servers.nvml import open_nvml
 from harness.servers.truth import Behaviour, DeviceSpec, Fault, Timing, TrueRequest, TruthConfig, TruthServer
 from harness.servers.truth.spec import PHASES, ModelSpec
+from tests.servers.driver import FULL, GIB, install
 
 QUICK = Behaviour(ttft=Timing(ms=20.0), gaps=Timing(ms=4.0))
 CALM = TruthConfig(QUICK)
 SLOWED = TruthConfig(QUICK, device=DeviceSpec(interference={mine: dict.fromkeys(PHASES, 2.0) for mine in PHASES}))
 MOST_ROUNDS = 60
+NOBODY = 2**22 + 1  # a process id beyond what Linux gives out
 RULES = WatchRules(foreign_cores=99.0)
 """They live with whatever else this machine does."""
 
@@ -356,6 +360,23 @@ async def test_a_server_that_runs_here_shows_its_processes(truth_server: TruthSe
         assert tree.rss_bytes > 2**20
         assert tree.born_unix_ns is not None
         assert tree.born_unix_ns <= made.unix_ns
+
+
+@pytest.mark.asyncio
+async def test_gpus_are_told_with_what_the_servers_hold(
+    truth_server: TruthServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a fake driver: memory, load and power of each, and the memory of the server's own processes."""
+    install(monkeypatch, tmp_path, [{**FULL, "compute": [[truth_server.pid, 18 * GIB], [NOBODY, GIB]]}])
+    api = OllamaApi(truth_server.urls[0])
+    with open_nvml() as nvml:
+        looker = Looker([Server(api.url, "connect", api)], nvml)
+        (gpu,) = looker.gpus()
+        (look,) = await looker.look()
+    await api.close()
+    assert (gpu.used, gpu.total, gpu.utilization_pct, gpu.power_w) == (20 * GIB, 80 * GIB, 93, 310.5)
+    assert look.tree is not None
+    assert look.tree.gpu_bytes == 18 * GIB
 
 
 @pytest.mark.parametrize(
