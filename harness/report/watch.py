@@ -129,7 +129,7 @@ def reference_words(server: JudgedServer) -> str:
 
 _COMPARED = {
     "ttft": "TTFT {value:+.2f} s over alone ({beyond} beyond {limit:g} s)",
-    "throughput": "throughput {value:+.0f} % below alone ({beyond} beyond {limit:g} %)",
+    "throughput": "throughput {value:.0f} % below alone ({beyond} beyond {limit:g} %)",
     "efficiency": "efficiency {value:.0f} % ({beyond} below {limit:g} %)",
 }
 

@@ -61,7 +61,7 @@ def test_a_line_a_server_and_one_about_all() -> None:
     for words in (
         "version 0.24.0; m:latest, 0 MiB, 0 MiB of it in GPU memory, context 4096, expires in 277 h 46 min",
         "alone 10.0 tok/s, TTFT 100 ms; together 10.0 tok/s, TTFT 100 ms; queue 0 ms",
-        "together TTFT +0.00 s over alone (0 of 5 rounds beyond 10 s), throughput +0 % below alone",
+        "together TTFT +0.00 s over alone (0 of 5 rounds beyond 10 s), throughput 0 % below alone",
         "processes cannot be seen from here",
     ):
         assert words in one
