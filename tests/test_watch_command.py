@@ -30,7 +30,7 @@ from harness.servers.truth import Behaviour, DeviceSpec, Timing, TruthConfig, Tr
 from harness.servers.truth.spec import PHASES
 from tests.running import create, load, loaded, started
 
-BEHAVIOUR = Behaviour(ttft=Timing(ms=20.0), gaps=Timing(ms=5.0))
+BEHAVIOUR = Behaviour(ttft=Timing(ms=20.0), gaps=Timing(ms=10.0))
 CALM = TruthConfig(BEHAVIOUR)
 SLOWED = TruthConfig(BEHAVIOUR, device=DeviceSpec(interference={mine: dict.fromkeys(PHASES, 2.0) for mine in PHASES}))
 QUICK = ("--interval", "0.05", "--share", "100", "--json", "--foreign-cores", "99")

@@ -28,7 +28,7 @@ from harness.servers.truth import Behaviour, DeviceSpec, Fault, Timing, TrueRequ
 from harness.servers.truth.spec import PHASES, ModelSpec
 from tests.servers.driver import FULL, GIB, install
 
-QUICK = Behaviour(ttft=Timing(ms=20.0), gaps=Timing(ms=4.0))
+QUICK = Behaviour(ttft=Timing(ms=20.0), gaps=Timing(ms=8.0))
 CALM = TruthConfig(QUICK)
 SLOWED = TruthConfig(QUICK, device=DeviceSpec(interference={mine: dict.fromkeys(PHASES, 2.0) for mine in PHASES}))
 MOST_ROUNDS = 60
