@@ -37,7 +37,25 @@ def _parser() -> argparse.ArgumentParser:
     _add_judge(commands.add_parser("judge", help="judge a session again from its journal, without a server"))
     _add_published(commands.add_parser("published", help="print published tables again from their raw runs"))
     _add_check(commands.add_parser("check", help="check running servers before work is trusted to them"))
+    _add_watch(commands.add_parser("watch", help="watch running servers, until a symptom of contention holds"))
     return parser
+
+
+def _add_watch(parser: argparse.ArgumentParser) -> None:
+    from harness.scenarios.watching import REPEATED_WATCH_OPTIONS, WATCH_OPTIONS  # noqa: PLC0415
+
+    add = parser.add_argument
+    for flag, metavar, text in WATCH_OPTIONS:
+        add(flag, metavar=metavar, help=text, action="append" if flag in REPEATED_WATCH_OPTIONS else "store")
+    add("--no-probe", action="store_true", help="ask the servers for nothing but their state")
+    add("--json", action="store_true", help="print a line of JSON each round")
+    parser.set_defaults(run=_watch)
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from harness.plugin.watch_command import run_watch  # noqa: PLC0415 - other commands draw nothing
+
+    return run_watch(options)
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:

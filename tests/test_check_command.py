@@ -10,20 +10,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from harness.__main__ import main
-from harness.servers.api import ListedModel, OllamaApi
 from harness.servers.checklist import ITEMS
-from harness.servers.embedded.model import SHAPES, default_cache_dir, ensure_model
-from harness.servers.fleet import free_port, wait_ready
-from harness.servers.process import ProcessSpec, ServerProcess
-from harness.servers.registry import Registry
+from harness.servers.fleet import free_port
 from harness.servers.truth import DeviceSpec, TruthConfig, TruthServer
+from tests.running import create, load, loaded, started
 
 
 def _process(*arguments: str) -> tuple[int, str]:
@@ -49,40 +45,6 @@ def _check(
     return status, {item["name"]: (item["status"], item["found"]) for item in json.loads(output)["items"]}
 
 
-@contextmanager
-def _started(folder: Path, *command: str, **environment: str) -> Iterator[ServerProcess]:
-    """A server of this command on the port that stands in it, ready."""
-    port = next(part for part in (*command, *environment.values()) if part.rpartition(":")[2].isdecimal())
-    url = f"http://127.0.0.1:{port.rpartition(':')[2]}"
-    spec = ProcessSpec(url, url, command, {**os.environ, **environment}, folder / f"{port.rpartition(':')[2]}.log")
-    process = ServerProcess.start(spec, Registry(folder / "registry"))
-    try:
-        asyncio.run(_ready(process))
-        yield process
-    finally:
-        process.stop()
-
-
-async def _ready(process: ServerProcess) -> None:
-    api = OllamaApi(process.spec.url)
-    await wait_ready(api, process)
-    await api.close()
-
-
-async def _load(url: str, model: str, options: dict[str, float]) -> None:
-    api = OllamaApi(url)
-    await api.load(model, options)
-    await api.close()
-
-
-async def _loaded(url: str) -> tuple[ListedModel, ...]:
-    api = OllamaApi(url)
-    try:
-        return await api.loaded()
-    finally:
-        await api.close()
-
-
 def _embedded(port: int) -> tuple[str, ...]:
     return (sys.executable, "-m", "harness", "serve", "--shape", "light", "--port", str(port))
 
@@ -90,12 +52,12 @@ def _embedded(port: int) -> tuple[str, ...]:
 def test_two_real_servers_one_of_which_is_killed(tmp_path: Path) -> None:
     """All is well with the model loaded as asked; after a SIGKILL the same command fails and names the dead one."""
     with (
-        _started(tmp_path, *_embedded(free_port())) as one,
-        _started(tmp_path, *_embedded(free_port())) as two,
+        started(tmp_path, *_embedded(free_port())) as one,
+        started(tmp_path, *_embedded(free_port())) as two,
     ):
         urls = (one.spec.url, two.spec.url)
         for url in urls:
-            asyncio.run(_load(url, "embedded", {"num_ctx": 512}))
+            asyncio.run(load(url, "embedded", {"num_ctx": 512}))
         status, items = _check(urls, "--model", "embedded", "--num-ctx", "512", run=_process)
         assert status == 0
         assert tuple(items)[: len(ITEMS)] == ITEMS
@@ -113,7 +75,7 @@ def test_a_model_with_other_options_fails_by_its_item(truth_server: TruthServer)
     truth_server.configure(TruthConfig(device=DeviceSpec(memory_bytes=0)))
     urls = (truth_server.urls[0], truth_server.urls[1])
     for url in urls:
-        asyncio.run(_load(url, "truth", {"num_ctx": 512}))
+        asyncio.run(load(url, "truth", {"num_ctx": 512}))
     status, items = _check(urls, "--model", "truth", "--num-ctx", "1024", "--gpu")
     assert status == 1
     failed = [name for name, found in items.items() if found[0] == "failed"]
@@ -127,19 +89,19 @@ def test_a_check_loads_only_if_it_is_told_to_and_unloads_again(truth_server: Tru
     urls = (truth_server.urls[0], truth_server.urls[1])
     status, items = _check(urls, "--model", "truth")
     assert (status, items["model is loaded"]) == (0, ("warning", "not loaded"))
-    assert [asyncio.run(_loaded(url)) for url in urls] == [(), ()]
-    asyncio.run(_load(urls[0], "truth", {"num_ctx": 640}))
+    assert [asyncio.run(loaded(url)) for url in urls] == [(), ()]
+    asyncio.run(load(urls[0], "truth", {"num_ctx": 640}))
     status, items = _check(urls, "--model", "truth", "--load", "--num-ctx", "640")
     assert (status, items["model can be loaded"][0]) == (0, "ok")
     assert items["context as asked"] == ("ok", "640 tokens, as asked")
-    kept, gone = (asyncio.run(_loaded(url)) for url in urls)
+    kept, gone = (asyncio.run(loaded(url)) for url in urls)
     assert [each.context_length for each in kept] == [640]
     assert gone == ()
 
 
 def test_what_cannot_be_loaded_is_an_item_and_no_crash(tmp_path: Path) -> None:
     """A model that is not there cannot be loaded, which its own item says; nothing is created or pulled."""
-    with _started(tmp_path, *_embedded(free_port())) as server:
+    with started(tmp_path, *_embedded(free_port())) as server:
         status, items = _check((server.spec.url, "http://127.0.0.1:1"), "--model", "nothing", "--load")
     assert status == 1
     assert "has no model nothing" in items["same model"][1]
@@ -177,8 +139,8 @@ def test_a_real_ollama_is_checked(tmp_path: Path) -> None:
     assert program is not None
     host = f"127.0.0.1:{free_port()}"
     own = {"OLLAMA_HOST": host, "OLLAMA_MODELS": str(tmp_path / "models"), "OLLAMA_NO_CLOUD": "1"}
-    with _started(tmp_path, program, "serve", **own) as server:
-        asyncio.run(_create(server.spec.url))
+    with started(tmp_path, program, "serve", **own) as server:
+        asyncio.run(create(server.spec.url))
         urls, wanted = (server.spec.url,), ("--model", "embedded", "--num-ctx", "640")
         _, before = _check(urls, *wanted)
         status, items = _check(urls, *wanted, "--load")
@@ -186,9 +148,3 @@ def test_a_real_ollama_is_checked(tmp_path: Path) -> None:
     assert "KV cache 1 MiB for 640 tokens x 1 slot" in before["memory for the next load"][1]
     assert items["context as asked"] == ("ok", "640 tokens, as asked")
     assert items["monitoring"][1].startswith("2 processes, ")
-
-
-async def _create(url: str) -> None:
-    api = OllamaApi(url)
-    await api.create("embedded", ensure_model(default_cache_dir(), SHAPES["light"]))
-    await api.close()

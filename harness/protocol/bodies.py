@@ -10,16 +10,13 @@ from collections.abc import Mapping
 JsonObject = dict[str, object]
 
 
-def generate_body(model: str, prompt: str, options: Mapping[str, float], *, keep_alive: int = -1) -> JsonObject:
-    """A streamed ``/api/generate`` without thinking; ``options`` go to the server as they are."""
-    return {
-        "model": model,
-        "prompt": prompt,
-        "stream": True,
-        "think": False,
-        "keep_alive": keep_alive,
-        "options": dict(options),
-    }
+def generate_body(model: str, prompt: str, options: Mapping[str, float], *, keep_alive: int | None = -1) -> JsonObject:
+    """A streamed ``/api/generate`` without thinking; ``options`` go to the server as they are.
+
+    With None for ``keep_alive`` none is sent: a loaded model keeps the one it has, and its time begins again.
+    """
+    kept: JsonObject = {} if keep_alive is None else {"keep_alive": keep_alive}
+    return {"model": model, "prompt": prompt, "stream": True, "think": False, **kept, "options": dict(options)}
 
 
 def load_body(model: str, options: Mapping[str, float], *, keep_alive: int = -1) -> JsonObject:

@@ -19,6 +19,12 @@ def test_a_measured_request_streams_without_thinking_and_keeps_the_model() -> No
     }
 
 
+def test_without_a_keep_alive_none_is_sent() -> None:
+    """The server leaves that of a loaded model as it is."""
+    assert "keep_alive" not in generate_body("m", "hello", {}, keep_alive=None)
+    assert generate_body("m", "hello", {})["keep_alive"] == -1
+
+
 def test_the_options_are_copied() -> None:
     """A body does not change when the caller's options do."""
     options = {"seed": 1.0}
