@@ -12,19 +12,10 @@ from harness.records.errors import HarnessError
 from harness.servers.api import ListedModel
 from harness.servers.fleet import Server
 from harness.servers.nvml import Gpu, read_gpus
-from harness.servers.occupancy import LocalServer, cpu_seconds, gpu_strangers, local_servers
-from harness.servers.trees import tree
+from harness.servers.occupancy import LocalServer, gpu_strangers, local_servers
+from harness.servers.trees import ProcessTree, TreeUse
 
 _SLOTS = "OLLAMA_NUM_PARALLEL"
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What a process tree uses: its processes, their CPU time so far (s) and resident memory (bytes)."""
-
-    pids: frozenset[int]
-    cpu_s: float
-    rss_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +40,7 @@ class SeenServer:
     loaded: ListedModel | None = None
     info: Mapping[str, object] | None = None
     local: LocalServer | None = None
-    sample: Sample | None = None
+    sample: TreeUse | None = None
 
     @property
     def url(self) -> str:
@@ -88,7 +79,7 @@ async def survey(servers: Sequence[Server], model: str) -> tuple[SeenServer, ...
 
 
 async def _look(server: Server, model: str, local: LocalServer | None) -> SeenServer:
-    sample = None if local is None or local.pid is None else await asyncio.to_thread(sample_of, local.pid)
+    sample = None if local is None or local.pid is None else await asyncio.to_thread(ProcessTree(local.pid).use)
     try:
         server.ensure_alive()
         version = await server.api.version()
@@ -97,28 +88,6 @@ async def _look(server: Server, model: str, local: LocalServer | None) -> SeenSe
     except HarnessError as error:
         return SeenServer(server, str(error).partition("\n")[0], local=local, sample=sample)
     return SeenServer(server, None, version, listed, loaded, info, local, sample)
-
-
-def sample_of(pid: int) -> Sample | None:
-    """CPU time and memory of a process and all it started; None if the first one does not tell."""
-    seconds = cpu_seconds(pid)
-    resident = _resident_bytes(pid)
-    if seconds is None or resident is None:
-        return None
-    pids = tree(pid)
-    others = pids - {pid}
-    return Sample(
-        pids,
-        seconds + sum(cpu_seconds(each) or 0.0 for each in others),
-        resident + sum(_resident_bytes(each) or 0 for each in others),
-    )
-
-
-def _resident_bytes(pid: int) -> int | None:
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
-        return None
 
 
 def look_around(ours: Collection[int]) -> Machine:

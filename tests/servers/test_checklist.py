@@ -15,7 +15,6 @@ import psutil
 import pytest
 
 from harness.records.checklist import CheckItem, Checklist
-from harness.servers import survey
 from harness.servers.api import OllamaApi
 from harness.servers.checklist import ALONE, ANSWERS, ITEMS, PORTS, check_servers
 from harness.servers.findings import Asked
@@ -23,9 +22,10 @@ from harness.servers.fleet import Server
 from harness.servers.nvml import Gpu, GpuProcess
 from harness.servers.process import ProcessSpec, ServerProcess
 from harness.servers.registry import Registry
-from harness.servers.survey import Machine, look_around, sample_of
+from harness.servers.survey import Machine, look_around
+from harness.servers.trees import ProcessTree
 from harness.servers.truth import DeviceSpec, ModelSpec, TruthConfig, TruthServer
-from tests.servers.children import IDLE, command, dead_owner, eventually
+from tests.servers.children import IDLE, command, eventually
 
 MODEL = "truth:latest"
 GIB = 2**30
@@ -461,7 +461,7 @@ async def test_a_server_whose_processes_do_not_tell_fails_monitoring(
     truth_server: TruthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another user's, whose process is known and nothing of it."""
-    monkeypatch.setattr(survey, "cpu_seconds", lambda _pid: None)
+    monkeypatch.setattr(ProcessTree, "use", lambda _tree: None)
     item = (await _check(truth_server.urls, _asked(truth_server.urls), Machine(GIB))).item("monitoring")
     assert (item.status, item.found) == ("failed", f"process {truth_server.pid} does not tell what it uses")
 
@@ -478,16 +478,6 @@ async def test_monitoring_says_what_it_cannot_see(truth_server: TruthServer) -> 
         item = (await _check(urls, _asked(urls), host, {})).item("monitoring")
         assert item.status == "warning"
         assert words in item.found
-
-
-def test_a_sample_is_of_the_whole_tree() -> None:
-    """Of this process at least its own memory; of one that is gone none."""
-    own = sample_of(os.getpid())
-    assert own is not None
-    assert os.getpid() in own.pids
-    assert own.rss_bytes >= 2**20
-    assert own.cpu_s > 0
-    assert sample_of(dead_owner()[0]) is None
 
 
 @pytest.mark.asyncio
