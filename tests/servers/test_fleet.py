@@ -14,10 +14,10 @@ import pytest
 import respx
 
 from harness.records.errors import PortInUseError, ServerError
-from harness.servers import fleet
 from harness.servers.api import OllamaApi
 from harness.servers.fleet import free_port, open_servers, port_taken, wait_ready
 from harness.servers.host import usable_cpus
+from harness.servers.kinds import LOOPBACK
 from harness.servers.process import ProcessSpec, ServerProcess
 from harness.servers.registry import Registry
 from harness.servers.selection import Selection
@@ -35,7 +35,7 @@ def registry(tmp_path: Path) -> Registry:
 @pytest.fixture
 def listener() -> Iterator[int]:
     """A port on which somebody else listens."""
-    with socket.create_server((fleet.LOOPBACK, 0)) as server:
+    with socket.create_server((LOOPBACK, 0)) as server:
         yield server.getsockname()[1]
 
 
@@ -57,9 +57,9 @@ def test_a_port_is_taken_while_somebody_listens(listener: int) -> None:
 
 def test_a_port_whose_last_connection_is_closing_is_free() -> None:
     """A server that has just ended does not block its port for a minute."""
-    with socket.create_server((fleet.LOOPBACK, 0)) as server:
+    with socket.create_server((LOOPBACK, 0)) as server:
         port = server.getsockname()[1]
-        client = socket.create_connection((fleet.LOOPBACK, port))
+        client = socket.create_connection((LOOPBACK, port))
         accepted, _ = server.accept()
         accepted.close()  # the side that closes first waits
         client.close()
