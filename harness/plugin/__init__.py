@@ -101,7 +101,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _settle(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What is measured, now that the tests are known: some name it themselves."""
-    leave_out_unchosen(items, config.stash[_SETTINGS])
     layers, extensions = config.stash[_LAYERS], config.stash[_EXTENSIONS]
     try:
         names = named_by_tests(items, extensions.catalogue)
@@ -127,7 +126,7 @@ def _deselect(config: pytest.Config, items: list[pytest.Item], out: list[pytest.
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out, with a line that says so, what cannot run or was not asked for; what was asked for must run."""
-    _settle(config, items)
+    leave_out_unchosen(items, config.stash[_SETTINGS])
     selection = config.stash[_SETTINGS].selection
     nowhere = None if selection.real else f"no real Ollama ({selection.reason})"
     for mark, reason in (("gpu", "ask for them with -m gpu"), ("ollama", nowhere)):
@@ -137,6 +136,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise pytest.UsageError(f"-m {mark}: {nowhere}: install it, or give --ollama-bin or the servers' URLs")
         if marked and reason and not asked:
             _deselect(config, items, marked, f"marked {mark} are left out: {reason}")
+    _settle(config, items)
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:

@@ -83,6 +83,12 @@ class ThresholdTable:
         values = {**table.get(DEFAULT_SCENARIO, {}), **table.get(catalogue_name(scenario), {})}
         return overridden([Limit(metric, value) for metric, value in values.items()], scenario, overrides)
 
+    def names_beside(self, scenarios: Iterable[str]) -> tuple[str, ...]:
+        """Scenarios that the table names, other than these (or sweep's cells of them) and the guide's."""
+        known = {DEFAULT_SCENARIO, *SCENARIOS, *map(catalogue_name, scenarios)}
+        named = dict.fromkeys(name for table in self.profiles.values() for name in table)
+        return tuple(name for name in named if name not in known)
+
     def with_own(self, scenarios: Iterable[Scenario]) -> ThresholdTable:
         """The table with the limits that scenarios bring, below what it says of them itself."""
         profiles = {profile: dict(table) for profile, table in self.profiles.items()}
