@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
@@ -14,20 +14,17 @@ from harness.servers.kinds import EMBEDDED, KINDS, OLLAMA, Launch, ServerKind
 from harness.servers.kinds.own import with_kinds
 
 
-def own(name: str = "own", **fields: Any) -> ServerKind:
+def own(name: str = "own", **fields: object) -> ServerKind:
     """A kind with other fields."""
-    return ServerKind(**({"name": name, "command": lambda launch: [str(launch.port)]} | fields))
+    return replace(ServerKind(name, lambda launch: [str(launch.port)]), **fields)  # type: ignore[arg-type]
 
 
 def test_ollama_is_started_at_its_port_with_one_model_that_stays() -> None:
     """Whatever the session's environment says of these; the test model is not put into the user's store."""
     assert OLLAMA.command(Launch(11434, 1, "m", "/bin/ollama")) == ("/bin/ollama", "serve")
     told = OLLAMA.environment(Launch(11435, 4, "m", "/bin/ollama"))
-    assert (told["OLLAMA_HOST"], told["OLLAMA_NUM_PARALLEL"], told["OLLAMA_KEEP_ALIVE"]) == (
-        "127.0.0.1:11435",
-        "4",
-        "-1",
-    )
+    assert (told["OLLAMA_HOST"], told["OLLAMA_NUM_PARALLEL"]) == ("127.0.0.1:11435", "4")
+    assert (told["OLLAMA_KEEP_ALIVE"], told["OLLAMA_MAX_LOADED_MODELS"]) == ("-1", "1")
     assert "OLLAMA_MODELS" not in told
     store = OLLAMA.environment(Launch(11435, 1, "embedded:latest"))["OLLAMA_MODELS"]
     assert store == str(default_cache_dir() / "ollama-models")
