@@ -21,7 +21,7 @@ from harness.plugin.choosing import (
     others_measure,
     parametrise,
 )
-from harness.plugin.extensions import Extensions, collected, refuse_late
+from harness.plugin.extensions import Extensions, collected, too_late
 from harness.plugin.flags import add_options
 from harness.plugin.layers import Layers, layered
 from harness.plugin.opening import open_session
@@ -38,6 +38,7 @@ _SESSION = pytest.StashKey[PerfSession]()
 _SOURCES: pytest.StashKey[Sequence[SettingSource]] = pytest.StashKey()
 _NOTES: pytest.StashKey[list[str]] = pytest.StashKey()
 _LEFT_OUT: pytest.StashKey[list[str]] = pytest.StashKey()
+_LATE: pytest.StashKey[list[str]] = pytest.StashKey()
 _LAYERS = pytest.StashKey[Layers]()
 _EXTENSIONS = pytest.StashKey[Extensions]()
 _NOT_DISTRIBUTED = (
@@ -62,13 +63,10 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
-    """Refuses what is brought too late to be among the options."""
+    """Notes what is brought too late to be among the options: by a conftest.py found while tests are collected."""
     config = manager.get_plugin("pytestconfig")
-    if isinstance(config, pytest.Config) and _SETTINGS in config.stash:
-        try:
-            refuse_late(config, plugin)
-        except HarnessError as error:
-            raise pytest.UsageError(str(error)) from None
+    if isinstance(config, pytest.Config) and _LATE in config.stash and (line := too_late(config, plugin)):
+        config.stash[_LATE].append(line)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -85,7 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except HarnessError as error:
         raise pytest.UsageError(layers.explained(str(error))) from None
     config.stash[_LAYERS], config.stash[_SOURCES] = layers, layers.sources()
-    config.stash[_LEFT_OUT], config.stash[_NOTES] = [], []
+    config.stash[_LEFT_OUT], config.stash[_NOTES], config.stash[_LATE] = [], [], []
     if _is_distributed(config) and any(Path(argument).name == "perf" for argument in config.args):
         raise pytest.UsageError(_NOT_DISTRIBUTED)
 
@@ -126,6 +124,8 @@ def _deselect(config: pytest.Config, items: list[pytest.Item], out: list[pytest.
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out, with a line that says so, what cannot run or was not asked for; what was asked for must run."""
+    if config.stash[_LATE] and any(measures(item) for item in items):
+        raise pytest.UsageError(config.stash[_LATE][0])
     leave_out_unchosen(items, config.stash[_SETTINGS])
     selection = config.stash[_SETTINGS].selection
     nowhere = None if selection.real else f"no real Ollama ({selection.reason})"

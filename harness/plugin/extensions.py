@@ -44,20 +44,17 @@ def collected(config: pytest.Config) -> Extensions:
     return Extensions(catalogue, kinds)
 
 
-def refuse_late(config: pytest.Config, plugin: object) -> None:
-    """A conftest.py that is loaded while tests are collected comes too late for its scenarios to be options.
-
-    Raises:
-        ConfigurationError: If it brings something.
-    """
-    brings = [name for name in (SCENARIOS_HOOK, SERVERS_HOOK) if hasattr(plugin, name)]
-    if brings:
-        source = _name(config, plugin)
-        folder = str(Path(source).parent)
-        raise ConfigurationError(
-            f"{source}: {brings[0]} was found only after the options were read: name its folder (pytest {folder}), "
-            f'write testpaths = ["{folder}"] into the settings of pytest, or move it to the conftest.py of the root'
-        )
+def too_late(config: pytest.Config, plugin: object) -> str | None:
+    """What to do about a plugin that brings something after the options were read; None if it brings nothing."""
+    brings = next((name for name in (SCENARIOS_HOOK, SERVERS_HOOK) if hasattr(plugin, name)), None)
+    if brings is None:
+        return None
+    source = _name(config, plugin)
+    folder = str(Path(source).parent)
+    return (
+        f"{source}: {brings} was found only after the options were read: name its folder (pytest {folder}), "
+        f'write testpaths = ["{folder}"] into the settings of pytest, or move it to the conftest.py of the root'
+    )
 
 
 def _given(config: pytest.Config, hook: str) -> Iterator[tuple[object, str]]:

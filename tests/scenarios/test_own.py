@@ -105,10 +105,6 @@ def test_a_generator_and_a_single_scenario_are_taken_too() -> None:
     assert [*known.own] == ["a", "b", "c"]
 
 
-def _agents(*agents: object) -> tuple[object, ...]:
-    return agents
-
-
 BAD: tuple[tuple[Callable[[], object], str], ...] = (
     (lambda: ["mine"], "x: pytest_concurrency_scenarios must return Scenarios, [Scenario(...)], not the str 'mine'"),
     (lambda: 7, "must return Scenarios, [Scenario(...)], not the int '7'"),
@@ -122,39 +118,39 @@ BAD: tuple[tuple[Callable[[], object], str], ...] = (
     (lambda: [scenario(), scenario()], "scenario 'mine' is there already, from x: give it another name"),
     (lambda: scenario(title=""), "its title must be some words"),
     (lambda: scenario(agents=PAIR[0]), "its agents must be AgentSpecs, not a AgentSpec"),
-    (lambda: scenario(agents=_agents(PAIR[0])), "scenario 'mine' has 1 agent: what agents cost each other takes two"),
+    (lambda: scenario(agents=(PAIR[0],)), "scenario 'mine' has 1 agent: what agents cost each other takes two"),
     (lambda: scenario(agents=()), "scenario 'mine' has no agent"),
     (
-        lambda: scenario(agents=_agents(PAIR[0], write)),
+        lambda: scenario(agents=(PAIR[0], write)),
         'each agent must be an AgentSpec("Writer", write), not a function',
     ),
     (
-        lambda: scenario(agents=_agents(PAIR[0], PAIR[0])),
+        lambda: scenario(agents=(PAIR[0], PAIR[0])),
         "two agents have the role 'Writer': give each a role of its own",
     ),
-    (lambda: scenario(agents=_agents(PAIR[0], AgentSpec("Writer-2", write))), "without a number at its end"),
-    (lambda: scenario(agents=_agents(PAIR[0], AgentSpec("chimera", write))), "other than chimera and chimera2"),
-    (lambda: scenario(agents=_agents(PAIR[0], AgentSpec("a:b", write))), "a role must be a word"),
+    (lambda: scenario(agents=(PAIR[0], AgentSpec("Writer-2", write))), "without a number at its end"),
+    (lambda: scenario(agents=(PAIR[0], AgentSpec("chimera", write))), "other than chimera and chimera2"),
+    (lambda: scenario(agents=(PAIR[0], AgentSpec("a:b", write))), "a role must be a word"),
     (
-        lambda: scenario(agents=_agents(PAIR[0], AgentSpec("B", write, group="tuned"))),
+        lambda: scenario(agents=(PAIR[0], AgentSpec("B", write, group="tuned"))),
         "B's group must be None, 'chimera' or 'chimera2', not the str 'tuned'",
     ),
     (
-        lambda: scenario(agents=_agents(PAIR[0], AgentSpec("B", not_async))),  # type: ignore[arg-type]
+        lambda: scenario(agents=(PAIR[0], AgentSpec("B", not_async))),  # type: ignore[arg-type]
         "B's workflow must be a coroutine function, `async def b(ask)`, not the function not_async",
     ),
     (
-        lambda: scenario(agents=_agents(PAIR[0], AgentSpec("B", greedy))),  # type: ignore[arg-type]
+        lambda: scenario(agents=(PAIR[0], AgentSpec("B", greedy))),  # type: ignore[arg-type]
         "B's workflow must take one argument, `async def b(ask)`",
     ),
-    (lambda: scenario(agents=_agents(PAIR[0], AgentSpec("B", "inside"))), "B's workflow 'inside' is unknown: give an"),
-    (lambda: scenario(agents=_agents(PAIR[0], AgentSpec("B", "only_decode"))), "B's workflow 'only_decode' is unknown"),
+    (lambda: scenario(agents=(PAIR[0], AgentSpec("B", "inside"))), "B's workflow 'inside' is unknown: give an"),
+    (lambda: scenario(agents=(PAIR[0], AgentSpec("B", "only_decode"))), "B's workflow 'only_decode' is unknown"),
     (
-        lambda: scenario(agents=_agents(PAIR[0], AgentSpec("B", write, {"num_ctx": 512}))),  # type: ignore[arg-type]
+        lambda: scenario(agents=(PAIR[0], AgentSpec("B", write, {"num_ctx": 512}))),  # type: ignore[arg-type]
         "B's options must be RunnerOptions(...), not a dict",
     ),
     (
-        lambda: scenario(agents=_agents(PAIR[0], AgentSpec("B", write, RunnerOptions(num_ctx="512")))),  # type: ignore[arg-type]
+        lambda: scenario(agents=(PAIR[0], AgentSpec("B", write, RunnerOptions(num_ctx="512")))),  # type: ignore[arg-type]
         "B's num_ctx must be a number, not the str '512'",
     ),
     (lambda: scenario(limits=("measured_speedup", 1.0)), 'its limits must be {"measured_speedup": 1.0}, not a tuple'),
