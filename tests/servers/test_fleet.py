@@ -199,8 +199,11 @@ async def test_foreign_servers_are_only_connected_to(registry: Registry) -> None
 
 
 @pytest.mark.asyncio
-async def test_a_server_of_ones_own_kind_is_started_as_it_says(tmp_path: Path, registry: Registry) -> None:
+async def test_a_server_of_ones_own_kind_is_started_as_it_says(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With its port and number of slots, its variables over those of this environment; gone at the end."""
+    monkeypatch.setenv("OLLAMA_HOST", "elsewhere:1")
     serve = program(tmp_path, OLLAMA)
 
     def environment(launch: Launch) -> dict[str, str]:
