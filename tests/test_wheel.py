@@ -97,12 +97,25 @@ def test_a_limit_that_is_missed_and_a_name_that_is_unknown_end_as_they_do_here(
     assert "@pytest.mark.ollama: needs a real Ollama" in markers
 
 
+def test_a_foreign_project_measures_on_uvloop_if_it_asks_for_it(installed: Installed, project: Path) -> None:
+    """By pytest-asyncio's hook, for the tests of that folder; on two loops in one session nothing is measured."""
+    arguments = (*QUICK, "--runs", "1", "--scenario", "chimera_homo", "--journal")
+    result = run_there(installed.python, project, "pytest", "perf_on_uvloop", *arguments, "one.jsonl")
+    assert result.returncode == PASSED, result.stdout + result.stderr
+    both = run_there(installed.python, project, "pytest", "perf", "perf_on_uvloop", *arguments, "two.jsonl")
+    assert both.returncode == MISUSED, both.stdout + both.stderr
+    assert "tests that measure run on different event loops, and a session is measured on one" in both.stdout
+
+
 @pytest.mark.skipif(find_spec("mypy") is None, reason="mypy is not here: pip install -e '.[types]'")
 def test_a_foreign_project_passes_mypys_strict_checks(installed: Installed, project: Path) -> None:
     """What the README names for users is typed, and the wheel says so; a wrong call is found."""
     strict = (sys.executable, project, "mypy", "--strict", "--python-executable", str(installed.python))
-    checked = run_there(*strict, "paced.py", "perf/conftest.py", "perf/test_perf.py")
+    checked = run_there(*strict, "paced.py", "perf/test_perf.py", "perf_on_uvloop/test_uvloop.py")
     assert checked.returncode == 0, checked.stdout + checked.stderr
+    for conftest in ("perf/conftest.py", "perf_on_uvloop/conftest.py"):  # two modules of one name
+        checked = run_there(*strict, conftest)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
     wrong = project / "wrong.py"
     wrong.write_text("from harness.scenarios import AgentSpec\nAgentSpec(7, print)\n", "utf-8")
     found = run_there(*strict, "wrong.py").stdout

@@ -44,6 +44,10 @@ _EXTENSIONS = pytest.StashKey[Extensions]()
 _NOT_DISTRIBUTED = (
     "pytest-xdist (-n) would run measurements at the same time and spoil each of them: leave -n out for perf tests"
 )
+_TWO_LOOPS = (
+    "tests that measure run on different event loops, and a session is measured on one: where a conftest.py has "
+    'pytest_asyncio_loop_factories, make all of them `async def` with @pytest.mark.asyncio(loop_scope="session")'
+)
 __all__ = ["RecordedTimer", "recorded_timer", "store_timings"]  # fixtures of another module
 
 _MARKS = (
@@ -169,6 +173,8 @@ async def perf_session(request: pytest.FixtureRequest) -> AsyncIterator[PerfSess
     config = request.config
     if _is_distributed(config):
         pytest.fail(_NOT_DISTRIBUTED, pytrace=False)
+    if _SESSION in config.stash:
+        pytest.exit(_TWO_LOOPS, returncode=pytest.ExitCode.USAGE_ERROR)
     try:
         async with open_session(config.stash[_SETTINGS], config.rootpath, _say(config)) as session:
             config.stash[_SESSION] = session
