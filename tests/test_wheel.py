@@ -111,7 +111,7 @@ def test_a_foreign_project_measures_on_uvloop_if_it_asks_for_it(installed: Insta
 def test_a_foreign_project_passes_mypys_strict_checks(installed: Installed, project: Path) -> None:
     """What the README names for users is typed, and the wheel says so; a wrong call is found."""
     strict = (sys.executable, project, "mypy", "--strict", "--python-executable", str(installed.python))
-    checked = run_there(*strict, "paced.py", "perf/test_perf.py", "perf_on_uvloop/test_uvloop.py")
+    checked = run_there(*strict, "paced.py", "flash.py", "perf/test_perf.py", "perf_on_uvloop/test_uvloop.py")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     for conftest in ("perf/conftest.py", "perf_on_uvloop/conftest.py"):  # two modules of one name
         checked = run_there(*strict, conftest)

@@ -1,1 +1,1 @@
-pytest_plugins = ["paced"]
+pytest_plugins = ["paced", "flash"]

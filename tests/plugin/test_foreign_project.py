@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,10 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.__main__ import main
+from harness.servers.kinds import KINDS, OLLAMA, Launch
+from harness.servers.kinds.own import with_kinds
 from harness.store import read_journal
-from tests.foreign_project import QUICK, copy_foreign, run_there
+from tests.foreign_project import FOREIGN, QUICK, copy_foreign, run_there
 
 PASSED, FAILED = 0, 1
 ASKED = ("--scenario", "mine", "--scenario", "scaling:mine", "--summary-json", "s.json", "--junitxml", "junit.xml")
@@ -46,6 +49,15 @@ def test_its_scenario_is_measured_on_its_own_servers_and_judged_by_its_own_limit
     assert list(session.options["mine"]) == ["Writer", "Critic"]
     (gate,) = (gate for gate in summary(folder)["scenarios"]["mine"]["gates"] if gate["metric"] == "measured_speedup")
     assert gate["limit"] == 1.2
+
+
+def test_its_ollama_with_another_setting_is_ollama_but_for_that() -> None:
+    """What the README shows: a kind made of one that is there, to be measured beside it as its base."""
+    (flash,) = runpy.run_path(str(FOREIGN / "flash.py"))["pytest_concurrency_servers"]()
+    launch = Launch(11434, 2, "m", "/bin/ollama")
+    assert flash.environment(launch) == {**OLLAMA.environment(launch), "OLLAMA_FLASH_ATTENTION": "1"}
+    assert (flash.command(launch), flash.program, flash.port) == (OLLAMA.command(launch), "ollama", 11434)
+    assert [*with_kinds(KINDS, [flash], "x")] == ["ollama", "embedded", "flash"]
 
 
 def test_its_agents_did_what_its_workflow_says(measured: tuple[subprocess.CompletedProcess[str], Path]) -> None:
