@@ -132,9 +132,11 @@ def _judge(options: argparse.Namespace) -> int:
 
     read = Reader(lambda flag: vars(options)[flag[2:].replace("-", "_")])
     paths = checked_outputs(read.text)
-    table = read_thresholds(Path(options.thresholds) if options.thresholds else None)
     stored = read_journal(options.journal)
+    table = read_thresholds(Path(options.thresholds) if options.thresholds else None, None)
     session = stored.session
+    if unknown := table.names_beside(session.options):  # perhaps another scenario of the user's, perhaps misspelt
+        sys.stderr.write(f"harness judge: {options.thresholds}: limits of {', '.join(unknown)}: not in the journal\n")
     terms = read_again(read, table, session.profile, stored.terms_or_usual(table))
     summaries = judge_session(session, terms, stored.faults)
     studies = judge_studies(session, stored.studies, stored.faults)

@@ -8,6 +8,8 @@ from harness.testing.truth import truth_server
 
 __all__ = ["truth_server"]
 
+collect_ignore = ["foreign"]  # somebody else's project, for the tests that are about one
+
 settings.register_profile("house", max_examples=40, deadline=None)
 settings.register_profile("deep", max_examples=10_000, deadline=None)  # --hypothesis-profile=deep
 settings.load_profile("house")

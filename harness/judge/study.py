@@ -21,6 +21,7 @@ from harness.scenarios.studies import (
     UNSAMPLED,
     arms_of,
     reference_of,
+    study_kind,
     study_title,
     together_arm,
     together_sizes,
@@ -144,9 +145,9 @@ def _sampling(found: Mapping[str, ArmValues]) -> list[Paired]:
 
 
 def _effects(name: str, found: Mapping[str, ArmValues], roles: Sequence[str]) -> tuple[Effect, ...]:
-    if name == "scaling":
+    if study_kind(name) == "scaling":
         return joint_effects(_scaling(found, len(roles)))
-    if name == "sampling":
+    if study_kind(name) == "sampling":
         return joint_effects(_sampling(found))
     pairs = []
     for arm in found:

@@ -27,7 +27,7 @@ _CANCELLED = "cancelled"
 
 
 class RequestFailedError(Exception):
-    """Ends a workflow whose request failed; the record holds the reason."""
+    """Ends a workflow whose request failed; the record holds the reason, too."""
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class _Attempt:
             queued_ns=self.queued_ns,
             admitted_ns=finished_ns if self.admitted_ns is None else self.admitted_ns,
             finished_ns=finished_ns,
-            requests=tuple(self.requests),
+            requests=tuple(sorted(self.requests, key=lambda request: request.asked_ns)),  # several may be under way
             error=self.error,
         )
 
@@ -141,25 +141,33 @@ class Coordinator:
         plan = attempt.plan
         client = self.clients[plan.url]
         padding = "data " * plan.padding
+        under_way: list[asyncio.Task[object] | None] = []
+        over = False
 
         async def ask(name: str, prompt: str) -> RequestRecord:
+            if over:
+                raise RequestFailedError(f"request {name!r} was asked after its workflow had ended")
             nonce = self.nonce()
-            record = await measure_request(
-                client,
-                name=name,
-                nonce=nonce,
-                body=generate_body(plan.model, f"{nonce} {padding}{prompt}", plan.options),
-                sink=attempt.requests,
-                clock=self.clock,
-            )
+            under_way.append(task := asyncio.current_task())
+            try:
+                record = await measure_request(
+                    client,
+                    name=name,
+                    nonce=nonce,
+                    body=generate_body(plan.model, f"{nonce} {padding}{prompt}", plan.options),
+                    sink=attempt.requests,
+                    clock=self.clock,
+                )
+            finally:
+                under_way.remove(task)
             if record.error:
-                raise RequestFailedError(record.error)
+                raise RequestFailedError(f"request {name!r} failed: {record.error}")
             return record
 
         try:
             await self.workflows[plan.workflow](ask)
-        except RequestFailedError as failure:
-            attempt.error = f"request {attempt.requests[-1].name!r} failed: {failure}"
+            if under_way:
+                attempt.error = f"the workflow ended before {len(under_way)} of its requests: await them"
         except asyncio.CancelledError as fault:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -167,4 +175,21 @@ class Coordinator:
                 raise
             attempt.error = f"the workflow raised {type(fault).__name__} of its own"
         except Exception as fault:  # a user's workflow may raise anything; its block is lost, not the session
-            attempt.error = encodable(f"the workflow raised {type(fault).__name__}: {fault}")
+            attempt.error = _failure(fault)
+        finally:  # what it left behind would disturb the next arm
+            over = True
+            left = [task for task in under_way if task is not None]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+
+def _failure(fault: Exception) -> str:
+    """Why a workflow ended: its request's failure, also one of several under way in a ``TaskGroup``; or its own."""
+    failed: Exception | None = fault
+    while isinstance(failed, ExceptionGroup):
+        found = failed.subgroup(RequestFailedError)
+        failed = found.exceptions[0] if found else None
+    if isinstance(failed, RequestFailedError):
+        return str(failed)
+    return encodable(f"the workflow raised {type(fault).__name__}: {fault}")

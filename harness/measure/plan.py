@@ -137,5 +137,5 @@ def bind(scenario: Scenario, urls: tuple[str, ...], model: str, settings: Reques
         if threads is not None:
             options["num_thread"] = threads
         padding = settings.padding.get(agent.role, 0)
-        plans.append(AgentPlan(agent.role, agent.workflow, urls[server], model, options, padding))
+        plans.append(AgentPlan(agent.role, agent.key, urls[server], model, options, padding))
     return tuple(plans)

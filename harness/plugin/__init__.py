@@ -12,8 +12,18 @@ import pytest_asyncio
 
 from harness.judge import ScenarioSummary, Verdict
 from harness.judge.study import StudySummary
+from harness.plugin import hooks
+from harness.plugin.choosing import (
+    leave_out_unchosen,
+    measures,
+    named_by_tests,
+    not_asked_for,
+    others_measure,
+    parametrise,
+)
+from harness.plugin.extensions import Extensions, collected, too_late
 from harness.plugin.flags import add_options
-from harness.plugin.layers import layered
+from harness.plugin.layers import Layers, layered
 from harness.plugin.opening import open_session
 from harness.plugin.options import Settings, read_settings
 from harness.plugin.session import PerfSession
@@ -30,10 +40,15 @@ _SESSION = pytest.StashKey[PerfSession]()
 _SOURCES: pytest.StashKey[Sequence[SettingSource]] = pytest.StashKey()
 _NOTES: pytest.StashKey[list[str]] = pytest.StashKey()
 _LEFT_OUT: pytest.StashKey[list[str]] = pytest.StashKey()
-_SCENARIO_FIXTURE = "scenario_name"
-_STUDY_FIXTURE = "study_name"
+_LATE: pytest.StashKey[list[str]] = pytest.StashKey()
+_LAYERS = pytest.StashKey[Layers]()
+_EXTENSIONS = pytest.StashKey[Extensions]()
 _NOT_DISTRIBUTED = (
     "pytest-xdist (-n) would run measurements at the same time and spoil each of them: leave -n out for perf tests"
+)
+_TWO_LOOPS = (
+    "tests that measure run on different event loops, and a session is measured on one: where a conftest.py has "
+    'pytest_asyncio_loop_factories, make all of them `async def` with @pytest.mark.asyncio(loop_scope="session")'
 )
 __all__ = ["RecordedTimer", "recorded_timer", "store_timings"]  # fixtures of another module
 
@@ -48,6 +63,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declares the hooks by which users bring scenarios and kinds of servers."""
+    pluginmanager.add_hookspecs(hooks)
+
+
+def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
+    """Notes what is brought too late to be among the options: by a conftest.py found while tests are collected."""
+    config = manager.get_plugin("pytestconfig")
+    if isinstance(config, pytest.Config) and _LATE in config.stash and (line := too_late(config, plugin)):
+        config.stash[_LATE].append(line)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Registers the marks and checks every option before anything is started."""
     for mark in _MARKS:
@@ -57,11 +84,12 @@ def pytest_configure(config: pytest.Config) -> None:
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from None
     try:
-        config.stash[_SETTINGS] = read_settings(layers)
+        config.stash[_EXTENSIONS] = collected(config)
+        config.stash[_SETTINGS] = read_settings(layers, config.stash[_EXTENSIONS])
     except HarnessError as error:
         raise pytest.UsageError(layers.explained(str(error))) from None
-    config.stash[_SOURCES] = layers.sources()
-    config.stash[_LEFT_OUT], config.stash[_NOTES] = [], []
+    config.stash[_LAYERS], config.stash[_SOURCES] = layers, layers.sources()
+    config.stash[_LEFT_OUT], config.stash[_NOTES], config.stash[_LATE] = [], [], []
     if _is_distributed(config) and any(Path(argument).name == "perf" for argument in config.args):
         raise pytest.UsageError(_NOT_DISTRIBUTED)
 
@@ -70,54 +98,58 @@ def _is_distributed(config: pytest.Config) -> bool:
     return bool(config.getoption("numprocesses", None)) or hasattr(config, "workerinput")
 
 
-def _chosen(config: pytest.Config) -> dict[str, list[str]]:
-    """What each fixture that names something to measure is parametrised by."""
-    settings = config.stash[_SETTINGS]
-    return {
-        _SCENARIO_FIXTURE: [scenario.name for scenario in settings.scenarios],
-        _STUDY_FIXTURE: [study.name for study in settings.studies],
-    }
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrises tests that use `scenario_name` or `study_name` by what was chosen."""
-    for fixture, names in _chosen(metafunc.config).items():
-        if fixture in metafunc.fixturenames:
-            metafunc.parametrize(fixture, names)
+    parametrise(metafunc, metafunc.config.stash[_SETTINGS])
 
 
-def _measures(item: pytest.Item) -> bool:
-    return bool({_SCENARIO_FIXTURE, _STUDY_FIXTURE}.intersection(getattr(item, "fixturenames", ())))
+def _settle(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is measured, now that the tests are known: some name it themselves."""
+    layers, extensions = config.stash[_LAYERS], config.stash[_EXTENSIONS]
+    try:
+        names = named_by_tests(items, extensions.catalogue)
+        if not names:
+            return
+        if layers("--scenario") or layers("--sweep"):
+            others = not_asked_for(items, config.stash[_SETTINGS])
+            _deselect(config, items, others, "name scenarios of their own, and the options ask for others")
+            return
+        usual = extensions.catalogue.usual if others_measure(items) else ()
+        config.stash[_SETTINGS] = read_settings(layers, extensions, tuple(dict.fromkeys((*usual, *names))))
+    except HarnessError as error:
+        raise pytest.UsageError(layers.explained(str(error))) from None
 
 
-def _leave_out_unchosen(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Pytest makes a skipped test of one without a parameter; nobody asked for that one."""
-    empty = {fixture for fixture, names in _chosen(config).items() if not names}
-    items[:] = [item for item in items if not empty.intersection(getattr(item, "fixturenames", ()))]
+def _deselect(config: pytest.Config, items: list[pytest.Item], out: list[pytest.Item], words: str) -> None:
+    if out:
+        items[:] = [item for item in items if item not in out]
+        config.hook.pytest_deselected(items=out)
+        config.stash[_LEFT_OUT].append(f"{len(out)} tests {words}")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out, with a line that says so, what cannot run or was not asked for; what was asked for must run."""
-    _leave_out_unchosen(config, items)
+    if config.stash[_LATE] and any(measures(item) for item in items):
+        raise pytest.UsageError(config.stash[_LATE][0])
+    leave_out_unchosen(items, config.stash[_SETTINGS])
     selection = config.stash[_SETTINGS].selection
-    nowhere = f"no real Ollama ({selection.reason})" if selection.kind == "embedded" else None
+    nowhere = None if selection.real else f"no real Ollama ({selection.reason})"
     for mark, reason in (("gpu", "ask for them with -m gpu"), ("ollama", nowhere)):
         marked = [item for item in items if item.get_closest_marker(mark)]
         asked = re.search(rf"\b{mark}\b", str(config.getoption("markexpr", "")))
         if marked and asked and nowhere:
             raise pytest.UsageError(f"-m {mark}: {nowhere}: install it, or give --ollama-bin or the servers' URLs")
         if marked and reason and not asked:
-            items[:] = [item for item in items if item not in marked]
-            config.hook.pytest_deselected(items=marked)
-            config.stash[_LEFT_OUT].append(f"{len(marked)} tests marked {mark} are left out: {reason}")
+            _deselect(config, items, marked, f"marked {mark} are left out: {reason}")
+    _settle(config, items)
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
     """Says which servers will be measured and why, if anything is measured at all."""
     settings = config.stash[_SETTINGS]
     lines = [*config.stash[_LEFT_OUT]]
-    if any(_measures(item) for item in items):
+    if any(measures(item) for item in items):
         lines += plan_lines(settings, config.stash[_SOURCES])
     return [printable(line) for line in lines]
 
@@ -143,6 +175,8 @@ async def perf_session(request: pytest.FixtureRequest) -> AsyncIterator[PerfSess
     config = request.config
     if _is_distributed(config):
         pytest.fail(_NOT_DISTRIBUTED, pytrace=False)
+    if _SESSION in config.stash:
+        pytest.exit(_TWO_LOOPS, returncode=pytest.ExitCode.USAGE_ERROR)
     try:
         async with open_session(config.stash[_SETTINGS], config.rootpath, _say(config)) as session:
             config.stash[_SESSION] = session

@@ -48,7 +48,7 @@ async def _side(
     servers = [next(server for server in session.servers if server.url == url) for url in urls]
     gpu = session.session.profile == "gpu"
     meant = gpu or (bool(session.session.environment.gpus) and session.settings.profile is None)
-    names = _RUNNER if meant and selection.kind != "embedded" else _RUNNER[:1]
+    names = _RUNNER if meant and selection.real else _RUNNER[:1]
     agents = [agent for plan in plans.values() for agent in (*plan.agents, *_of_arms(plan))]
     options = {url: tuple(_some(agent.options, names) for agent in agents if agent.url == url) for url in urls}
     ports = () if selection.free_ports else selection.ports

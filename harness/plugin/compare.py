@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from harness.records import Session
 from harness.records.errors import ConfigurationError
 from harness.scenarios import ChangeRules, StoredBaseline
 from harness.scenarios.options import Reader, finite, read_change
-from harness.servers.selection import Selection, checked_url, select
+from harness.servers.kinds import KINDS, OLLAMA, ServerKind
+from harness.servers.selection import CONNECT, Selection, checked_url, select
 from harness.store.baselines import baseline_path, ensure_savable, ratios_of, read_baseline
 from harness.store.fingerprint import fingerprint, require_same_environment
 
@@ -61,11 +62,11 @@ def _option(text: str) -> tuple[str, float]:
     return name.strip(), value
 
 
-def _base_servers(read: Reader, candidate: Selection) -> Selection | None:
+def _base_servers(read: Reader, candidate: Selection, kinds: Mapping[str, ServerKind]) -> Selection | None:
     """The base's own servers, or None."""
     flags = ("--base-url1", "--base-url2")
     urls = tuple(read.text(flag) for flag in flags)
-    program, server = read.text("--base-ollama-bin"), read.one_of("--base-server", ("ollama", "embedded"))
+    program, server = read.text("--base-ollama-bin"), read.one_of("--base-server", tuple(kinds))
     if any(urls) and not all(urls):
         raise ConfigurationError("give both --base-url1 and --base-url2, or neither")
     if any(urls) and (program or server):
@@ -74,17 +75,18 @@ def _base_servers(read: Reader, candidate: Selection) -> Selection | None:
         raise ConfigurationError(
             f"--base-url1 and --base-url2 are two servers, the candidate has {candidate.count}: a base has as many"
         )
-    if program and server == "embedded":
-        raise ConfigurationError("--base-ollama-bin starts real Ollama servers: leave out --base-server embedded")
+    if program and server not in (None, OLLAMA.name):
+        raise ConfigurationError(f"--base-ollama-bin starts real Ollama servers: leave out --base-server {server}")
     if not any(urls) and not program and not server:
         return None
-    model = read.text("--base-model") or (candidate.model if server != "embedded" else None)
+    model = read.text("--base-model") or (None if server is not None and kinds[server].only_model else candidate.model)
     found = select(
-        server="connect" if any(urls) else server or "ollama",
+        server=CONNECT if any(urls) else server or OLLAMA.name,
         urls=tuple(checked_url(url, flag) if url else None for url, flag in zip(urls, flags, strict=True)),
         program=program,
         model=model,
         count=candidate.count,
+        kinds=kinds,
     )
     return Selection(
         kind=found.kind,
@@ -93,12 +95,13 @@ def _base_servers(read: Reader, candidate: Selection) -> Selection | None:
         urls=found.urls,
         program=found.program,
         pull=candidate.pull,
-        pins=candidate.pins if found.kind != "connect" else (),
+        pins=candidate.pins if found.kind != CONNECT else (),
         count=found.count,
+        starts=found.starts,
     )
 
 
-def read_base(read: Reader, candidate: Selection) -> BaseChoice | None:
+def read_base(read: Reader, candidate: Selection, kinds: Mapping[str, ServerKind] = KINDS) -> BaseChoice | None:
     """The base that was asked for, or None.
 
     Raises:
@@ -108,7 +111,7 @@ def read_base(read: Reader, candidate: Selection) -> BaseChoice | None:
     for metric in metrics:
         if metric not in COMPARED:
             raise ConfigurationError(f"--compare {metric!r} is unknown; choose from: {', '.join(COMPARED)}")
-    selection = _base_servers(read, candidate)
+    selection = _base_servers(read, candidate, kinds)
     model = read.text("--base-model")
     options = dict(_option(text) for text in read.texts("--base-option"))
     if selection is None and model is None and not options:

@@ -19,7 +19,8 @@ OPTIONS: tuple[tuple[str, str | None, str], ...] = (
     (
         "--scenario",
         "NAME",
-        f"measure only this scenario; may be repeated. Known: {', '.join(SCENARIOS)}; studies: {', '.join(STUDIES)}",
+        f"measure only this scenario; may be repeated. Known: {', '.join(SCENARIOS)}, and yours; "
+        f"studies: {', '.join(STUDIES)}, and of another scenario as patterns:SCENARIO",
     ),
     (
         "--sweep",
@@ -34,7 +35,7 @@ OPTIONS: tuple[tuple[str, str | None, str], ...] = (
         "JOURNAL",
         "go on with a session that was cut short: blocks that its journal has are not repeated",
     ),
-    ("--agents", "N", "agents of each scenario (default 2): DataCollector, Insight, DataCollector-2, ..."),
+    ("--agents", "N", "agents of each scenario (default: its own): DataCollector, Insight, DataCollector-2, ..."),
     ("--stagger", "S", "in the concurrent run each agent starts S seconds after the one before it (default 0)"),
     ("--prompt-words", "ROLE=N", "put N words before each prompt of an agent; may be repeated"),
     (
@@ -57,7 +58,7 @@ OPTIONS: tuple[tuple[str, str | None, str], ...] = (
     (
         "--server",
         "KIND",
-        "ollama, embedded or connect (default: URLs given, else `ollama` on PATH, else embedded)",
+        "ollama, embedded, connect or a kind of yours (default: URLs given, else `ollama` on PATH, else embedded)",
     ),
     ("--servers", "N", "servers to start, or for --server connect Ollama's usual port and those after it (default 2)"),
     ("--url", "URL", "a server to connect to, never stopped; repeat it for each, the agents are dealt out to them"),
@@ -94,7 +95,7 @@ OPTIONS: tuple[tuple[str, str | None, str], ...] = (
         "PATH",
         "compare with servers of this other `ollama` program, started beside the candidate's",
     ),
-    ("--base-server", "KIND", "compare with started servers of this kind: ollama or embedded"),
+    ("--base-server", "KIND", "compare with started servers of this kind: ollama, embedded or one of yours"),
     ("--base-model", "NAME", "compare with this model (on the candidate's servers, unless the base has its own)"),
     ("--base-option", "OPTION", "compare with this Ollama option, NAME=NUMBER (likewise); may be repeated"),
     (

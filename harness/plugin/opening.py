@@ -30,18 +30,17 @@ from harness.plugin.planning import Planner, base_plan, num_threads, options_of
 from harness.plugin.session import PerfSession, Say
 from harness.plugin.sweeping import SweepProgress
 from harness.records import BaseSide, Calibration, ServerInfo, Session
-from harness.records.stream import encodable
 from harness.report import calibration_line
 from harness.report.checklist import preflight_lines
-from harness.scenarios import ENDLESS_WORKFLOWS, PROFILES, WORKFLOWS
+from harness.scenarios import PROFILES, Scenario
 from harness.servers.fleet import Server, open_servers
 from harness.servers.host import usable_cores
+from harness.servers.kinds import is_embedded_model
 from harness.servers.model import describe, model_in_place
-from harness.servers.selection import Selection, is_embedded_model
+from harness.servers.selection import Selection
 from harness.store import Journal, StoredSession, read_environment
 
 _CALIBRATIONS = 3
-_PLACES = ("OLLAMA_HOST", "OLLAMA_MODELS")
 
 
 def profile_of(infos: Sequence[ServerInfo], model: str) -> str:
@@ -95,9 +94,9 @@ async def _open_base(stack: contextlib.AsyncExitStack, candidate: _Side, setting
 async def _probe(servers: Sequence[Server], model: str, settings: Settings) -> tuple[ServerInfo, ...]:
     """Loads the model on each server of the agents, one after the other, and looks where its memory went."""
     infos = []
-    first = settings.scenarios or [settings.studied[study.scenario] for study in settings.studies]
+    widest = max(_measured(settings), key=lambda scenario: len(scenario.agents))  # an agent for every server
     agents = [server for server in servers if server.parallel is None]
-    for server, agent in zip(agents, first[0].agents, strict=False):
+    for server, agent in zip(agents, widest.agents, strict=False):
         await server.api.load(model, agent.options.sent(), deadline_s=settings.deadline_s)
         infos.append(await describe(server, model))
     return tuple(infos)
@@ -121,12 +120,6 @@ async def _calibrate(settings: Settings, streams: int, say: Say) -> tuple[Calibr
         if not calibration_faults(found[-1], settings.instrument):
             break
     return tuple(found)
-
-
-def _server_settings(selection: Selection) -> dict[str, str]:
-    """What the environment tells started Ollama servers; of others it is not known."""
-    told = os.environ if selection.kind == "ollama" else {}
-    return {name: encodable(told[name]) for name in sorted(told) if name.startswith("OLLAMA_") and name not in _PLACES}
 
 
 def _server_line(info: ServerInfo, model: str, side: str = "") -> str:
@@ -157,7 +150,7 @@ async def open_session(settings: Settings, root: Path, say: Say) -> AsyncIterato
             profile=profile,
             seed=settings.seed,
             max_concurrent=settings.max_concurrent or _most_agents(settings),
-            settings={"block_deadline_s": f"{settings.deadline_s:g}", **_server_settings(settings.selection)},
+            settings={"block_deadline_s": f"{settings.deadline_s:g}", **settings.selection.facts},
         )
         planner = Planner(settings, session, threads, candidate.parallel_url)
         plans = {scenario.name: planner.scenario(scenario) for scenario in settings.scenarios}
@@ -189,7 +182,7 @@ async def open_session(settings: Settings, root: Path, say: Say) -> AsyncIterato
         for url in watch.untold:
             say(f"  the process of {url} is not known: other processes on its CPUs are not told from it")
         sampler = stack.enter_context(ResourceWatch.start(servers)) if settings.sample else None
-        coordinator = Coordinator(clients, {**WORKFLOWS, **ENDLESS_WORKFLOWS}, nonces(), host=watch, resources=sampler)
+        coordinator = Coordinator(clients, settings.workflows, nonces(), host=watch, resources=sampler)
         perf = PerfSession(
             settings=settings,
             servers=servers,
@@ -254,4 +247,9 @@ def _take_up(perf: PerfSession, stored: StoredSession | None) -> None:
 
 
 def _most_agents(settings: Settings) -> int:
-    return max(len(scenario.agents) for scenario in settings.studied.values())
+    return max(len(scenario.agents) for scenario in _measured(settings))
+
+
+def _measured(settings: Settings) -> tuple[Scenario, ...]:
+    """Scenarios whose agents work in this session."""
+    return (*settings.scenarios, *(settings.studied[study.scenario] for study in settings.studies))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.plugin.compare import BaseChoice, BaselineChoice, read_base, read_baselines
+from harness.plugin.extensions import Extensions
 from harness.plugin.flags import DEFAULT_DEADLINE_S, PREFLIGHTS, STUDY_RUNS
+from harness.plugin.server_options import read_selection
 from harness.plugin.sweeping import SweepChoice
 from harness.records.errors import ConfigurationError
 from harness.report.outputs import checked_outputs
@@ -17,8 +19,7 @@ from harness.scenarios import (
     FIRST_LOOK,
     MOST_RUNS,
     PROFILES,
-    SCENARIOS,
-    STUDIES,
+    Catalogue,
     ContentionRules,
     ErrorRates,
     InstrumentLimits,
@@ -28,6 +29,7 @@ from harness.scenarios import (
     Stopping,
     Study,
     ThresholdTable,
+    Workflow,
     parse_override,
     with_agents,
     with_overrides,
@@ -35,27 +37,25 @@ from harness.scenarios import (
 from harness.scenarios.options import Reader, finite, read_contention, read_instrument, read_rates
 from harness.scenarios.presets import PRESETS, Preset
 from harness.scenarios.reloads import fewest_reloads
-from harness.scenarios.studies import PATTERN_STUDIES
+from harness.scenarios.studies import PATTERN_STUDIES, study_kind
 from harness.scenarios.sweeps import TR110_RUNS
-from harness.servers.host import usable_cpus
-from harness.servers.selection import DEFAULT_PORTS, Selection, checked_url, parse_pins, parse_ports, select
+from harness.servers.selection import Selection
 from harness.store import read_journal, read_thresholds
 from harness.store.sweeps import read_sweep
-
-DEFAULT_AGENTS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The checked options of a session; None is "find out" or "default by profile".
 
-    ``studied`` are the scenarios whose agents the studies use, by name.
+    ``studied`` are the scenarios whose agents the studies use, by name; ``workflows`` what their agents do, by key.
     """
 
     selection: Selection
     scenarios: tuple[Scenario, ...]
     studies: tuple[Study, ...]
     studied: Mapping[str, Scenario]
+    workflows: Mapping[str, Workflow]
     sweep: SweepChoice | None
     stopping: Stopping
     study_runs: int
@@ -102,20 +102,28 @@ def _runner_options(read: Reader, group: str) -> RunnerOptions:
     )
 
 
-def _names(read: Reader) -> tuple[str, ...]:
-    known = (*SCENARIOS, *STUDIES)
-    names = read.texts("--scenario") or tuple(SCENARIOS)
-    for name in names:
-        if name not in known:
-            raise ConfigurationError(f"--scenario {name!r} is unknown; choose from: {', '.join(known)}")
-    return tuple(dict.fromkeys(names))
+def chosen_names(read: Reader) -> tuple[str, ...]:
+    """Scenarios and studies that the user named; () leaves it to us."""
+    return tuple(dict.fromkeys(read.texts("--scenario")))
 
 
-def _catalogue(read: Reader) -> dict[str, Scenario]:
+def _names(read: Reader, known: Catalogue, fixed: Sequence[str]) -> tuple[str, ...]:
+    """What is measured: what the user named, or else what is usual, and what tests name themselves."""
+    named = chosen_names(read)
+    for name in named:
+        if not known.known(name):
+            raise ConfigurationError(f"--scenario {name!r} is unknown; choose from: {known.names()}")
+    return named or tuple(fixed) or known.usual
+
+
+def _with_options(read: Reader, known: Catalogue) -> dict[str, Scenario]:
     """All scenarios, with as many agents and the options that were asked for."""
     overrides = {group: _runner_options(read, group) for group in ("chimera", "chimera2")}
-    count = read.integer("--agents", 2) or DEFAULT_AGENTS
-    return {name: with_overrides(with_agents(each, count), overrides) for name, each in SCENARIOS.items()}
+    count = read.integer("--agents", 2)
+    return {
+        name: with_overrides(with_agents(each, count or len(each.agents)), overrides)
+        for name, each in known.scenarios.items()
+    }
 
 
 def _preset(read: Reader) -> Preset | None:
@@ -139,8 +147,8 @@ def _sweep(read: Reader, catalogue: Mapping[str, Scenario]) -> SweepChoice | Non
     return SweepChoice(sweep, fewest_reloads(sweep.cells), runs, passes or sweep.passes or 1)
 
 
-def _overrides(read: Reader, sweep: SweepChoice | None) -> tuple[Override, ...]:
-    names = (*SCENARIOS, *(scenario.name for scenario in sweep.scenarios)) if sweep else tuple(SCENARIOS)
+def _overrides(read: Reader, known: Catalogue, sweep: SweepChoice | None) -> tuple[Override, ...]:
+    names = (*known.scenarios, *(scenario.name for scenario in sweep.scenarios)) if sweep else tuple(known.scenarios)
     return tuple(parse_override(text, names) for text in read.texts("--threshold"))
 
 
@@ -159,57 +167,6 @@ def _padding(read: Reader, catalogue: Mapping[str, Scenario]) -> dict[str, int]:
     return found
 
 
-def _urls(read: Reader) -> tuple[str | None, ...]:
-    """The agents' servers as given; None where one of a pair is missing."""
-    flags = ("--collector-ollama-url", "--insight-ollama-url")
-    given = tuple((flag, read.text(flag)) for flag in flags)
-    several = read.texts("--url")
-    if several and any(text for _, text in given):
-        raise ConfigurationError("--url names all servers: leave --collector-ollama-url and --insight-ollama-url out")
-    found = tuple(checked_url(text, "--url") for text in several)
-    if len(set(found)) < len(found):
-        raise ConfigurationError("--url names a server twice: agents are dealt out to servers in turn, name each once")
-    return found or tuple(checked_url(text, flag) if text else None for flag, text in given)
-
-
-def _selection(read: Reader, agents: int, *, parallel: bool) -> Selection:
-    """The servers of so many agents; ``parallel``: one more that works on a request of each at once."""
-    urls = _urls(read)
-    count = read.integer("--servers", 1)
-    if count is not None and any(urls):
-        raise ConfigurationError("--servers is a number of servers to start; these are only connected to")
-    selection = select(
-        server=read.text("--server"),
-        urls=urls,
-        program=read.text("--ollama-bin"),
-        model=read.text("--model"),
-        count=count or len(DEFAULT_PORTS),
-    )
-    if selection.count > agents:
-        raise ConfigurationError(
-            f"{'--url' if any(urls) else '--servers'}: {selection.count} servers for {agents} agents would leave some "
-            f"idle: name at most {agents}, or give --agents {selection.count}"
-        )
-    ports, pins, one_more = read.text("--ports"), read.text("--pin"), read.text("--parallel-url")
-    if selection.kind == "connect" and (ports or pins):
-        raise ConfigurationError("--ports and --pin are for servers that we start; these are only connected to")
-    if one_more and selection.kind != "connect":
-        raise ConfigurationError("--parallel-url is a server to connect to: these are started, and that one too")
-    more = checked_url(one_more, "--parallel-url") if one_more else None
-    if more in selection.urls:
-        raise ConfigurationError("--parallel-url names a server of the agents: it has to be one more")
-    parallel = parallel and (selection.kind != "connect" or more is not None)
-    return replace(
-        selection,
-        ports=parse_ports(ports, selection.count) if ports else selection.ports,
-        free_ports=read.switch("--free-ports"),
-        pull=read.switch("--pull"),
-        pins=parse_pins(pins, usable_cpus(), selection.count) if pins else (),
-        parallel=agents if parallel else None,
-        parallel_url=more if parallel else None,
-    )
-
-
 def _stopping(read: Reader) -> Stopping:
     runs, most = read.integer("--runs", 1), read.integer("--max-runs", FIRST_LOOK)
     if runs is not None and most is not None:
@@ -219,22 +176,31 @@ def _stopping(read: Reader) -> Stopping:
     return Stopping(runs, fixed=True) if runs is not None else Stopping(most or DEFAULT_MAX_RUNS)
 
 
-def read_settings(option: Callable[[str], object]) -> Settings:
+def read_settings(
+    option: Callable[[str], object], extensions: Extensions | None = None, measured: Sequence[str] = ()
+) -> Settings:
     """Checks all options; ``option`` gives the value of a flag.
+
+    Args:
+        option: The options.
+        extensions: What is known; what this package brings if None.
+        measured: Scenarios and studies that are measured where no option names any; () for the usual scenarios.
 
     Raises:
         ConfigurationError: In one line, what is wrong and what to write instead.
         JournalError: If a journal or baseline that is named cannot be read.
     """
-    read = Reader(option)
+    read, extended = Reader(option), extensions or Extensions()
+    known = extended.catalogue
     seed = read.integer("--seed", 0)
-    names, catalogue = _names(read), _catalogue(read)
-    studies = tuple(STUDIES[name] for name in names if name in STUDIES)
-    agents = max(len(scenario.agents) for scenario in catalogue.values())
-    patterns = any(study.name in PATTERN_STUDIES for study in studies)
-    selection = _selection(read, agents, parallel=patterns)
-    base, baselines = read_base(read, selection), read_baselines(read)
+    names, catalogue = _names(read, known, measured), _with_options(read, known)
+    studies = tuple(study for name in names if (study := known.study(name)) is not None)
     sweep, resume = _sweep(read, catalogue), _path(read, "--resume")
+    scenarios = sweep.scenarios if sweep else tuple(catalogue[name] for name in names if name in catalogue)
+    agents = max(len(each.agents) for each in (*scenarios, *(catalogue[study.scenario] for study in studies)))
+    patterns = any(study_kind(study.name) in PATTERN_STUDIES for study in studies)
+    selection = read_selection(read, extended.kinds, agents, parallel=patterns)
+    base, baselines = read_base(read, selection, extended.kinds), read_baselines(read)
     if sweep and (base or baselines):
         raise ConfigurationError("--sweep measures one configuration after the other: leave the --base options out")
     if base and studies:
@@ -251,10 +217,11 @@ def read_settings(option: Callable[[str], object]) -> Settings:
         raise ConfigurationError("--baseline-save is for sessions without a base: leave the --base options out")
     return Settings(
         selection=selection,
-        scenarios=sweep.scenarios if sweep else tuple(catalogue[name] for name in names if name in catalogue),
+        scenarios=scenarios,
         sweep=sweep,
         studies=studies,
         studied=catalogue,
+        workflows=known.workflows,
         stopping=Stopping(sweep.runs, fixed=True) if sweep else _stopping(read),
         study_runs=read.integer("--runs", 1) or STUDY_RUNS,
         stagger_s=read.real("--stagger", 0.0) or 0.0,
@@ -272,8 +239,8 @@ def read_settings(option: Callable[[str], object]) -> Settings:
         deadline_s=read.real("--block-deadline", 0.1) or DEFAULT_DEADLINE_S,
         seed=secrets.randbelow(2**31) if seed is None else seed,
         profile=read.one_of("--profile", tuple(PROFILES)),
-        thresholds=read_thresholds(_path(read, "--thresholds")),
-        overrides=_overrides(read, sweep),
+        thresholds=read_thresholds(_path(read, "--thresholds"), tuple(catalogue)).with_own(catalogue.values()),
+        overrides=_overrides(read, known, sweep),
         rules=read_contention(read, ContentionRules()),
         calibrate=not read.switch("--no-calibration"),
         instrument=read_instrument(read, InstrumentLimits()),

@@ -11,7 +11,7 @@ from harness.plugin.options import Settings
 from harness.records import Block, ServerInfo, Session
 from harness.records.session import BASE, solo_arm
 from harness.scenarios import PROFILES, Scenario, Study
-from harness.scenarios.studies import MITIGATION, PATTERN_STUDIES
+from harness.scenarios.studies import MITIGATION, PATTERN_STUDIES, study_kind
 from harness.servers.host import is_local, threads_per_server, usable_cores
 
 Options = dict[str, dict[str, dict[str, float]]]
@@ -79,9 +79,10 @@ class Planner:
     def study(self, study: Study) -> tuple[ScenarioPlan, Mapping[str, str]]:
         """A study's plan, and the arms that cannot be run here, with the reason."""
         ground = self._ground(self.settings.studied[study.scenario])
-        if study.name in PATTERN_STUDIES:
+        kind = study_kind(study.name)
+        if kind in PATTERN_STUDIES:
             return self._compared(study.name, ground, pattern_arms(ground))
-        arms = {"controls": control_arms, "scaling": scaling_arms, "sampling": sampling_arms}[study.name]
+        arms = {"controls": control_arms, "scaling": scaling_arms, "sampling": sampling_arms}[kind]
         return self._compared(study.name, ground, arms(ground))
 
     def ladder(self, scenario: str, blocks: Sequence[Block]) -> tuple[ScenarioPlan, Mapping[str, str]]:

@@ -17,7 +17,7 @@ from harness.report.study_tables import (
     role_lines,
 )
 from harness.report.text import printable
-from harness.scenarios.studies import DECODE, IDLE, LADDER, MITIGATION, PREFILL
+from harness.scenarios.studies import DECODE, IDLE, LADDER, MITIGATION, PREFILL, study_kind
 
 __all__ = ["study_json", "study_lines"]
 
@@ -124,8 +124,8 @@ def _answer(study: StudySummary) -> str:
         return f"nothing can be said: {study.unsaid}"
     if study.name.startswith(MITIGATION):
         return _ladder(study)
-    if study.name in _ANSWERS:
-        return _ANSWERS[study.name](study)
+    if study_kind(study.name) in _ANSWERS:
+        return _ANSWERS[study_kind(study.name)](study)
     return _ranked(study, study.ranking) if study.ranking else study.title
 
 
@@ -145,11 +145,11 @@ def _reload_line(found: Reloads) -> str:
 def _tables(study: StudySummary) -> list[str]:
     if not study.arms:
         return []
-    if study.name == "controls":
+    if study_kind(study.name) == "controls":
         return [*control_lines(study), "", *role_lines(study)]
     if study.name.startswith(MITIGATION):
         return [*ladder_lines(study), "", *arm_lines(study)]
-    if study.name in _ANSWERS:
+    if study_kind(study.name) in _ANSWERS:
         return arm_lines(study)
     return [*arm_lines(study), "", *role_lines(study)]
 

@@ -8,6 +8,7 @@ from harness.scenarios.catalogue import (
     with_agents,
     with_overrides,
 )
+from harness.scenarios.own import Catalogue
 from harness.scenarios.profiles import PROFILES, Profile
 from harness.scenarios.studies import STUDIES, Study
 from harness.scenarios.terms import (
@@ -47,6 +48,7 @@ __all__ = [
     "WORKFLOWS",
     "AgentSpec",
     "Ask",
+    "Catalogue",
     "ChangeRules",
     "ContentionRules",
     "ErrorRates",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+
+from harness.scenarios.workflows import Workflow
 
 CHIMERA = "chimera"
 CHIMERA2 = "chimera2"
@@ -40,24 +42,45 @@ class AgentSpec:
 
     Attributes:
         role: Its name, unique in the scenario.
-        workflow: Key of its workflow.
+        workflow: Its workflow: ``async def mine(ask)``, or the key of a known one, such as ``insight``.
         options: What it sends with each request.
         group: Command-line group (``chimera`` or ``chimera2``) that may override the options, or None.
     """
 
     role: str
-    workflow: str
-    options: RunnerOptions
+    workflow: str | Workflow
+    options: RunnerOptions = RunnerOptions()
     group: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Key of its workflow; a catalogue puts it in the function's place.
+
+        Raises:
+            TypeError: If the scenario is in no catalogue yet.
+        """
+        if not isinstance(self.workflow, str):
+            raise TypeError(f"the workflow of {self.role} has no key: its scenario is in no catalogue yet")
+        return self.workflow
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Agents that run together; agent ``i`` talks to server ``i``, modulo the servers' number."""
+    """Agents that run together; agent ``i`` talks to server ``i``, modulo the servers' number.
+
+    Attributes:
+        name: Its name on the command line.
+        title: What it is, in words.
+        agents: Two or more.
+        limits: Limits of its own by metric, for every profile; under a profile's name those that hold only there, over
+            the others: ``{"measured_speedup": 1.0, "gpu": {"measured_speedup": 1.2}}``. They go over the default ones
+            of the thresholds' table; what that table says of the scenario by name goes over them.
+    """
 
     name: str
     title: str
     agents: tuple[AgentSpec, ...]
+    limits: Mapping[str, float | Mapping[str, float]] = field(default_factory=dict, hash=False)
 
 
 def _chimera(num_gpu: int, num_ctx: int, temperature: float) -> RunnerOptions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.records.session import CONCURRENT, solo_arm
@@ -65,6 +65,19 @@ STUDIES: Mapping[str, Study] = {
 }
 
 
+def study_kind(name: str) -> str:
+    """What a study of this name asks: what stands before the colon of ``patterns:mine``."""
+    return name.partition(":")[0]
+
+
+def study_of(name: str, scenarios: Collection[str]) -> Study | None:
+    """The study of this name, or of one of their questions put to a scenario (``patterns:mine``); or None."""
+    kind, _, scenario = name.partition(":")
+    if kind not in STUDIES or scenario not in scenarios:
+        return STUDIES.get(name)
+    return Study(name, f"{STUDIES[kind].title} ({scenario})", scenario)
+
+
 _TITLES: Mapping[str, str] = {
     DUAL: "a server for each agent",
     SINGLE: "one server, one request at a time",
@@ -97,7 +110,9 @@ def study_title(name: str) -> str:
     """A study's question; a name that is no study's is its own title."""
     if name.startswith(MITIGATION):
         return f"what helps {name.removeprefix(MITIGATION)}"
-    return STUDIES[name].title if name in STUDIES else name
+    scenario = name.partition(":")[2]
+    found = study_of(name, (scenario,) if scenario else ())
+    return found.title if found else name
 
 
 def together_sizes(agents: int) -> tuple[int, ...]:
@@ -109,13 +124,14 @@ def together_sizes(agents: int) -> tuple[int, ...]:
 def arms_of(study: str, roles: Sequence[str]) -> tuple[str, ...]:
     """The arms of a study of these agents, in the order in which they are told; () if nobody knows it."""
     solos = tuple(solo_arm(role) for role in roles)
-    if study in PATTERN_STUDIES:
+    kind = study_kind(study)
+    if kind in PATTERN_STUDIES:
         return PATTERN_ARMS
-    if study == "controls":
+    if kind == "controls":
         return tuple(control_arm(kind, role) for role in roles for kind in CONTROL_KINDS)
-    if study == "scaling":
+    if kind == "scaling":
         return (*solos, *(together_arm(size) for size in together_sizes(len(roles))))
-    if study == "sampling":
+    if kind == "sampling":
         return (*solos, CONCURRENT, UNSAMPLED)
     return (*solos, CONCURRENT, *LADDER) if study.startswith(MITIGATION) else ()
 
@@ -123,12 +139,13 @@ def arms_of(study: str, roles: Sequence[str]) -> tuple[str, ...]:
 def reference_of(study: str, arm: str) -> str | None:
     """The arm that an arm of a study is compared with; None if with none."""
     kind, colon, role = arm.partition(":")
+    asked = study_kind(study)
     found: str | None = None
-    if study in PATTERN_STUDIES:
+    if asked in PATTERN_STUDIES:
         found = DUAL
-    elif study == "controls" and colon:
+    elif asked == "controls" and colon:
         found = control_arm(ABSENT, role)
-    elif study == "sampling" and arm == CONCURRENT:
+    elif asked == "sampling" and arm == CONCURRENT:
         found = UNSAMPLED
     elif study.startswith(MITIGATION) and kind != "solo":
         found = CONCURRENT

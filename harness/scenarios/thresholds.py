@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Literal
 
 from harness.records.errors import ConfigurationError
-from harness.scenarios.catalogue import SCENARIOS
+from harness.scenarios.catalogue import SCENARIOS, Scenario
 from harness.scenarios.profiles import PROFILES
 from harness.scenarios.sweeps import catalogue_name
 
@@ -83,6 +83,28 @@ class ThresholdTable:
         values = {**table.get(DEFAULT_SCENARIO, {}), **table.get(catalogue_name(scenario), {})}
         return overridden([Limit(metric, value) for metric, value in values.items()], scenario, overrides)
 
+    def names_beside(self, scenarios: Iterable[str]) -> tuple[str, ...]:
+        """Scenarios that the table names, other than these (or sweep's cells of them) and the guide's."""
+        known = {DEFAULT_SCENARIO, *SCENARIOS, *map(catalogue_name, scenarios)}
+        named = dict.fromkeys(name for table in self.profiles.values() for name in table)
+        return tuple(name for name in named if name not in known)
+
+    def with_own(self, scenarios: Iterable[Scenario]) -> ThresholdTable:
+        """The table with the limits that scenarios bring, below what it says of them itself."""
+        profiles = {profile: dict(table) for profile, table in self.profiles.items()}
+        for scenario in scenarios:
+            for profile, table in profiles.items():
+                if brought := _own_limits(scenario, profile):
+                    table[scenario.name] = {**brought, **table.get(scenario.name, {})}
+        return ThresholdTable(profiles)
+
+
+def _own_limits(scenario: Scenario, profile: str) -> dict[str, float]:
+    """What a scenario brings for a profile: what holds everywhere, and over it what holds only there."""
+    found = {metric: value for metric, value in scenario.limits.items() if not isinstance(value, Mapping)}
+    narrower = scenario.limits.get(profile, {})
+    return {**found, **narrower} if isinstance(narrower, Mapping) else found
+
 
 def _limit(metric: str, value: object, where: str) -> Limit:
     _known(metric, METRICS, f"{where}: unknown metric")
@@ -101,8 +123,13 @@ def _known(name: str, known: Iterable[str], words: str) -> None:
         raise ConfigurationError(f"{words} {name!r}; known: {', '.join(known)}")
 
 
-def parse_thresholds(text: str, source: str) -> ThresholdTable:
+def parse_thresholds(text: str, source: str, scenarios: Collection[str] | None = tuple(SCENARIOS)) -> ThresholdTable:
     """Reads a thresholds' table from TOML text.
+
+    Args:
+        text: The table.
+        source: Where it is from, for messages.
+        scenarios: Names that it may say something of; None for any.
 
     Raises:
         ConfigurationError: If the text is not TOML or not such a table; the message names ``source``.
@@ -112,13 +139,14 @@ def parse_thresholds(text: str, source: str) -> ThresholdTable:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{source} is not valid TOML: {error}") from error
     profiles: dict[str, dict[str, dict[str, float]]] = {}
-    for profile, scenarios in document.items():
+    for profile, tables in document.items():
         _known(profile, PROFILES, f"{source}: unknown profile")
-        if not isinstance(scenarios, dict):
+        if not isinstance(tables, dict):
             raise ConfigurationError(f"{source}: {profile!r} must be a table of scenarios, [profile.scenario]")
         profiles[profile] = {}
-        for scenario, limits in scenarios.items():
-            _known(scenario, (DEFAULT_SCENARIO, *SCENARIOS), f"{source}, {profile}: unknown scenario")
+        for scenario, limits in tables.items():
+            if scenarios is not None:
+                _known(scenario, (DEFAULT_SCENARIO, *scenarios), f"{source}, {profile}: unknown scenario")
             if not isinstance(limits, dict):
                 raise ConfigurationError(f"{source}: {profile}.{scenario} must be a table of limits")
             where = f"{source}, {profile}.{scenario}"

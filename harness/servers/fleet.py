@@ -7,7 +7,6 @@ import contextlib
 import errno
 import os
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -18,11 +17,11 @@ from pathlib import Path
 from harness.records.errors import PortInUseError, ProtocolError, ServerError
 from harness.servers.api import OllamaApi
 from harness.servers.embedded.model import default_cache_dir, ensure_model
+from harness.servers.kinds import LOOPBACK, Launch, is_embedded_model
 from harness.servers.process import ProcessSpec, ServerProcess
 from harness.servers.registry import Registry, default_folder
-from harness.servers.selection import Selection, is_embedded_model
+from harness.servers.selection import CONNECT, Selection
 
-LOOPBACK = "127.0.0.1"
 READY_S = 60.0
 _POLL_S = 0.05
 
@@ -35,7 +34,7 @@ class Server:
 
     Attributes:
         url: Its base URL.
-        kind: ``ollama``, ``embedded`` or ``connect``.
+        kind: ``connect``, or the name of the kind that was started.
         api: Its administration API.
         process: Its process if it is ours, else None.
         cpus: CPUs it is pinned to, or None.
@@ -89,33 +88,21 @@ def _ports(selection: Selection) -> tuple[int, ...]:
     return tuple(ports)
 
 
-def _ollama_environment(port: int, model: str, parallel: int) -> dict[str, str]:
-    environment = {
-        **os.environ,
-        "OLLAMA_HOST": f"{LOOPBACK}:{port}",
-        "OLLAMA_NUM_PARALLEL": str(parallel),
-        "OLLAMA_MAX_LOADED_MODELS": "1",
-        "OLLAMA_KEEP_ALIVE": "-1",
-        "OLLAMA_NOPRUNE": "1",
-        "OLLAMA_NO_CLOUD": "1",
-    }
-    if is_embedded_model(model):  # the user's own store is not the place for our test model
-        environment["OLLAMA_MODELS"] = str(default_cache_dir() / "ollama-models")
-    return environment
-
-
 def _process_spec(
     selection: Selection, position: int, port: int, logs: Path, parallel: int | None = None
 ) -> ProcessSpec:
-    url = f"http://{LOOPBACK}:{port}"
-    log = logs / f"server-{position + 1}.log"
+    kind, url = selection.starter, f"http://{LOOPBACK}:{port}"
     own = position if parallel is None else 0  # the one more has the CPUs of the server that other patterns share
     cpus = selection.pins[own] if selection.pins else None
-    if selection.kind == "ollama":
-        environment = _ollama_environment(port, selection.model, parallel or 1)
-        return ProcessSpec(f"ollama serve on {url}", url, (str(selection.program), "serve"), environment, log, cpus)
-    serve = (sys.executable, "-m", "harness", "serve", "--port", str(port), "--parallel", str(parallel or 1))
-    return ProcessSpec(f"embedded server on {url}", url, (*serve, "--with-parent"), dict(os.environ), log, cpus)
+    launch = Launch(port, parallel or 1, selection.model, selection.program or "")
+    try:
+        command = tuple(map(str, kind.command(launch)))
+        environment = {**os.environ, **kind.environment(launch)}
+    except Exception as error:  # a user's kind may raise anything
+        why = f"{type(error).__name__}: {error}"
+        raise ServerError(f"--server {kind.name}: its command could not be made: {why}") from error
+    name = f"ollama serve on {url}" if kind.name == "ollama" else f"{kind.name} server on {url}"
+    return ProcessSpec(name, url, command, environment, logs / f"server-{position + 1}.log", cpus)
 
 
 async def wait_ready(api: OllamaApi, process: ServerProcess, deadline_s: float = READY_S) -> None:
@@ -158,7 +145,7 @@ async def open_servers(
     for pid in registry.reap():
         say(f"ended process {pid}, left behind by an earlier session that was killed")
     async with contextlib.AsyncExitStack() as stack:
-        if selection.kind == "connect":
+        if selection.kind == CONNECT:
             servers = [await _connect(url, stack) for url in selection.urls]
             if selection.parallel_url is not None:
                 servers.append(await _connect(selection.parallel_url, stack, selection.parallel))
@@ -180,7 +167,7 @@ async def _connect(url: str, stack: contextlib.AsyncExitStack, parallel: int | N
     api = OllamaApi(url)
     stack.push_async_callback(api.close)
     await api.version()
-    return Server(url, "connect", api, parallel=parallel)
+    return Server(url, CONNECT, api, parallel=parallel)
 
 
 async def _start(

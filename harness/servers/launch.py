@@ -41,7 +41,10 @@ def main() -> None:
     if arguments.cpus:
         os.sched_setaffinity(0, {int(cpu) for cpu in arguments.cpus.split(",")})
     die_with_parent(arguments.parent)
-    os.execvp(arguments.command[0], arguments.command)  # noqa: S606 - it is the command we were given
+    try:
+        os.execvp(arguments.command[0], arguments.command)  # noqa: S606 - it is the command we were given
+    except OSError as error:
+        sys.exit(f"launch: {arguments.command[0]} cannot be run: {error.strerror}")
 
 
 if __name__ == "__main__":

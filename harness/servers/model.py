@@ -15,7 +15,8 @@ from harness.records.errors import ModelError, ServerError
 from harness.servers.api import LOAD_S
 from harness.servers.embedded.model import default_cache_dir, ensure_model
 from harness.servers.fleet import Say, Server
-from harness.servers.selection import EMBEDDED_MODEL, Selection, is_embedded_model
+from harness.servers.kinds import EMBEDDED_MODEL, is_embedded_model
+from harness.servers.selection import Selection
 
 FOREVER = -1
 _TEN_YEARS_S = 10 * 365 * 86400

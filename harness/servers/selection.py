@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx
 
 from harness.records.errors import ConfigurationError
+from harness.records.stream import encodable
+from harness.servers.kinds import EMBEDDED, KINDS, LOOPBACK, OLLAMA, ServerKind
 
-KINDS = ("ollama", "embedded", "connect")
-DEFAULT_PORTS = (11434, 11435)
-DEFAULT_MODEL = "gemma3:latest"
-EMBEDDED_MODEL = "embedded"
+CONNECT = "connect"
+"""In place of a kind: nothing is started."""
+DEFAULT_PORTS = OLLAMA.ports(2)
+DEFAULT_MODEL = OLLAMA.model
 _MAX_PORT = 65535
-
-
-def is_embedded_model(model: str) -> bool:
-    """True for the model that is made on the spot."""
-    return model.removesuffix(":latest") == EMBEDDED_MODEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +25,10 @@ class Selection:
     """The servers of a session, before they are started.
 
     Attributes:
-        kind: ``connect``, ``ollama`` or ``embedded``.
+        kind: ``connect``, or the name of the kind that is started.
         reason: Why this kind, in words.
         urls: The servers to connect to; empty unless ``connect``.
-        program: Path of ``ollama``; None unless ``ollama``.
+        program: Path of the kind's program; None if it needs none.
         ports: Ports asked for, or () for free ones.
         free_ports: Free ports may be taken where these are in use.
         model: The model to measure.
@@ -40,6 +37,7 @@ class Selection:
         count: Servers that the agents are dealt out to.
         parallel: Requests that one more server works on at once (``OLLAMA_NUM_PARALLEL``); None starts none.
         parallel_url: That server if it is one to connect to.
+        starts: How they are started; None as this package's kind of that name.
     """
 
     kind: str
@@ -54,6 +52,32 @@ class Selection:
     count: int = 2
     parallel: int | None = None
     parallel_url: str | None = None
+    starts: ServerKind | None = None
+
+    @property
+    def starter(self) -> ServerKind:
+        """How they are started.
+
+        Raises:
+            KeyError: If they are only connected to.
+        """
+        return self.starts or KINDS[self.kind]
+
+    @property
+    def real(self) -> bool:
+        """True for Ollama servers, or such as stand in for them."""
+        return self.kind == CONNECT or self.starter.real
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What is known of the set-up of started servers, by name; of others nothing is."""
+        if self.kind == CONNECT:
+            return {}
+        try:
+            return {encodable(str(name)): encodable(str(text)) for name, text in self.starter.facts().items()}
+        except Exception as error:  # a user's kind may raise anything
+            why = f"{type(error).__name__}: {error}"
+            raise ConfigurationError(f"--server {self.kind}: its facts could not be had: {why}") from error
 
 
 def checked_url(text: str, option: str) -> str:
@@ -78,7 +102,7 @@ def checked_url(text: str, option: str) -> str:
 
 def default_ports(count: int) -> tuple[int, ...]:
     """Ollama's usual port, and those after it."""
-    return tuple(range(DEFAULT_PORTS[0], DEFAULT_PORTS[0] + count))
+    return OLLAMA.ports(count)
 
 
 def parse_ports(text: str, count: int) -> tuple[int, ...]:
@@ -141,48 +165,65 @@ def select(
     model: str | None,
     count: int = len(DEFAULT_PORTS),
     which: Callable[[str], str | None] = shutil.which,
+    kinds: Mapping[str, ServerKind] = KINDS,
 ) -> Selection:
     """Chooses in this order: URLs given, an ``ollama`` program, the embedded engine; ``server`` forces a kind.
 
     Args:
-        server: One of ``KINDS``, or None.
+        server: ``connect``, a name of ``kinds``, or None.
         urls: The servers' URLs as given, None where not; with any given they are the servers, whatever ``count``.
         program: Path of ``ollama`` as given, or None.
         model: Model as given, or None for the kind's default.
         count: Servers to start.
         which: Finds a program on PATH.
+        kinds: What can be started.
 
     Raises:
         ConfigurationError: If the options contradict each other or the forced kind cannot be had.
     """
     given = tuple(url for url in urls if url)
-    if server not in (None, *KINDS):
-        raise ConfigurationError(f"--server {server!r}: choose one of {', '.join(KINDS)}")
-    if given and server not in (None, "connect"):
+    if server not in (None, CONNECT, *kinds):
+        raise ConfigurationError(f"--server {server!r}: choose one of {', '.join((*kinds, CONNECT))}")
+    if given and server not in (None, CONNECT):
         raise ConfigurationError(f"--server {server} starts servers of its own: leave the agents' URLs out")
     if given and len(given) != len(urls):
         raise ConfigurationError("give both --collector-ollama-url and --insight-ollama-url, or neither")
-    if given or server == "connect":
-        found = given or tuple(f"http://127.0.0.1:{port}" for port in default_ports(count))
+    if given or server == CONNECT:
+        found = given or tuple(f"http://{LOOPBACK}:{port}" for port in default_ports(count))
         reason = "URLs given" if given else "--server connect, Ollama's usual ports"
-        return Selection("connect", reason, model or DEFAULT_MODEL, urls=found, count=len(found))
-    path = which(program or "ollama")
-    if program and path is None:
+        return Selection(CONNECT, reason, model or DEFAULT_MODEL, urls=found, count=len(found))
+    if program and server not in (None, OLLAMA.name, EMBEDDED.name):
+        raise ConfigurationError(f"--ollama-bin is for --server ollama: --server {server} starts a program of its own")
+    ollama = which(program or "ollama")
+    if program and ollama is None:
         raise ConfigurationError(f"--ollama-bin {program!r} is not a program that can be run")
-    if server == "ollama" and path is None:
+    kind = kinds[server] if server else OLLAMA if ollama else EMBEDDED
+    if server:
+        reason = f"--server {server}"
+    elif kind is OLLAMA:
+        reason = "--ollama-bin given" if program else "`ollama` is on PATH"
+    else:
+        reason = "no URLs given, no `ollama` on PATH"
+    path = _program(kind, ollama, which)
+    if model and kind.only_model and not _same_model(model, kind.model):
+        what = "the embedded engine" if kind is EMBEDDED else kind.name
         raise ConfigurationError(
-            "--server ollama: no `ollama` on PATH; install it, or give --ollama-bin PATH, "
-            "or use --server embedded, which needs nothing"
-        )
-    if path and server != "embedded":
-        reason = "--server ollama" if server else "--ollama-bin given" if program else "`ollama` is on PATH"
-        return Selection(
-            "ollama", reason, model or DEFAULT_MODEL, program=path, ports=default_ports(count), count=count
-        )
-    reason = "--server embedded" if server else "no URLs given, no `ollama` on PATH"
-    if model and not is_embedded_model(model):
-        raise ConfigurationError(
-            f"--model {model}: the embedded engine ({reason}) only has the model `{EMBEDDED_MODEL}`; "
+            f"--model {model}: {what} ({reason}) only has the model `{kind.model}`; "
             "install Ollama or give the servers' URLs to measure another one"
         )
-    return Selection("embedded", reason, EMBEDDED_MODEL, count=count)
+    wanted = kind.model if kind.only_model else model or kind.model
+    return Selection(kind.name, reason, wanted, program=path, ports=kind.ports(count), count=count, starts=kind)
+
+
+def _program(kind: ServerKind, ollama: str | None, which: Callable[[str], str | None]) -> str | None:
+    """Path of a kind's program, or None if it needs none."""
+    if kind.program is None:
+        return None
+    path = ollama if kind is OLLAMA else which(kind.program)
+    if path is None:
+        raise ConfigurationError(f"--server {kind.name}: no `{kind.program}` on PATH; {kind.advice}")
+    return path
+
+
+def _same_model(one: str, other: str) -> bool:
+    return one.removesuffix(":latest") == other.removesuffix(":latest")

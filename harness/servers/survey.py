@@ -50,7 +50,7 @@ class SeenServer:
     @property
     def slots(self) -> int | None:
         """Requests that it works on at once; None if it was started by others: Ollama does not tell."""
-        if self.server.parallel is not None or self.server.kind == "embedded":
+        if self.server.parallel is not None or self.server.kind not in ("ollama", "connect"):
             return self.server.parallel or 1
         process = self.server.process
         told = process.spec.environment.get(_SLOTS, "") if process is not None else ""

@@ -21,8 +21,9 @@ from harness.records import Block
 from harness.records.session import BASE, CANDIDATE, Side
 from harness.servers.fleet import Server, open_servers
 from harness.servers.host import threads_per_server, usable_cores
+from harness.servers.kinds import EMBEDDED_MODEL
 from harness.servers.model import describe, model_in_place
-from harness.servers.selection import EMBEDDED_MODEL, Selection
+from harness.servers.selection import Selection
 from harness.store import read_environment
 from perf.verdicts.recordings import TERMS, open_journal
 from perf.verdicts.worlds import ONE_CALL, ROLES, SCENARIO, Job, agents, plan_of

@@ -13,6 +13,7 @@ import pytest
 
 from harness.judge import metrics
 from harness.measure import AgentPlan, ArmPlan, Clock, Coordinator, RequestSettings, bind, monotonic_ns
+from harness.measure.coordinator import RequestFailedError
 from harness.measure.host import SHORTEST_S, HostSpan, HostWatch
 from harness.records import HostLoad, Run
 from harness.records.session import CONCURRENT, solo_arm
@@ -179,6 +180,88 @@ async def test_a_failed_request_ends_its_workflow() -> None:
     (agent,) = run.agents
     assert agent.error == "request 'first' failed: HTTP 500, the server reported: out of memory"
     assert [request.name for request in agent.requests] == ["first"]
+
+
+@pytest.mark.asyncio
+async def test_requests_under_way_together_are_kept_in_the_order_in_which_they_were_asked() -> None:
+    """Whichever is answered first: so the arms' requests match each other by their place."""
+    second_is_done = asyncio.Event()
+
+    async def generate(request: httpx.Request) -> httpx.Response:
+        if b"slow" in request.content:
+            await second_is_done.wait()
+        return answer()
+
+    async def at_once(ask: Ask) -> None:
+        async def quick() -> None:
+            await ask("two", "quick")
+            second_is_done.set()
+
+        await asyncio.gather(ask("one", "slow"), quick())
+        await ask("three", "quick")
+
+    agents = (AgentPlan("A", "at_once", URL, "m"),)
+    run = await _run(FakeServer(generate), agents=agents, workflows={"at_once": at_once})
+    (agent,) = run.agents
+    assert agent.error is None
+    assert [request.name for request in agent.requests] == ["one", "two", "three"]
+    assert agent.requests[0].ended_ns > agent.requests[1].ended_ns
+
+
+async def _gathered(ask: Ask) -> None:
+    await asyncio.gather(ask("endless", "slow"), ask("broken", "hello"))
+
+
+async def _grouped(ask: Ask) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ask("endless", "slow"))  # type: ignore[arg-type]
+        group.create_task(ask("broken", "hello"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("workflow", [_gathered, _grouped])
+@pytest.mark.asyncio
+async def test_a_failed_request_ends_those_that_are_under_way_beside_it(workflow: Workflow) -> None:
+    """The reason names the one that failed, and nothing is left that would disturb the next arm."""
+
+    async def generate(request: httpx.Request) -> httpx.Response:
+        if b"slow" in request.content:
+            await asyncio.Event().wait()
+        return answer(b'{"error": "out of memory"}', status=500)
+
+    agents = (AgentPlan("A", "several", URL, "m"),)
+    run = await _run(FakeServer(generate), agents=agents, workflows={"several": workflow})
+    (agent,) = run.agents
+    assert agent.error == "request 'broken' failed: HTTP 500, the server reported: out of memory"
+    assert [request.name for request in agent.requests] == ["endless", "broken"]
+    assert agent.requests[0].error == "cancelled before its stream ended"
+    assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+
+@pytest.mark.asyncio
+async def test_a_workflow_that_leaves_a_request_behind_is_told_to_await_it() -> None:
+    """The request is cut off, and one that it asks for later is refused."""
+    asked = asyncio.Event()
+    kept: list[Any] = []
+
+    async def generate(request: httpx.Request) -> httpx.Response:
+        if b"slow" in request.content:
+            asked.set()
+            await asyncio.Event().wait()
+        return answer()
+
+    async def forgetful(ask: Ask) -> None:
+        kept.append(asyncio.ensure_future(ask("forgotten", "slow")))
+        kept.append(ask)
+        await asked.wait()
+
+    agents = (AgentPlan("A", "forgetful", URL, "m"),)
+    run = await _run(FakeServer(generate), agents=agents, workflows={"forgetful": forgetful})
+    (agent,) = run.agents
+    assert agent.error == "the workflow ended before 1 of its requests: await them"
+    task, ask = kept
+    assert task.cancelled()
+    with pytest.raises(RequestFailedError, match="'late' was asked after its workflow had ended"):
+        await ask("late", "hello")
 
 
 @pytest.mark.asyncio

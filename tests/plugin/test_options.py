@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.plugin import options
+from harness.plugin import server_options
 from harness.plugin.flags import DEFAULT_DEADLINE_S, OPTIONS, STUDY_RUNS
 from harness.plugin.layers import layered
 from harness.plugin.options import Settings, read_settings
@@ -36,8 +36,8 @@ GRID = "chimera_homo:num_ctx=1024,512;temperature=0.6,0.8"
 @pytest.fixture(autouse=True)
 def _bare_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host without `ollama` and with four CPUs, whatever this one has."""
-    monkeypatch.setattr(options, "usable_cpus", lambda: frozenset(range(4)))
-    monkeypatch.setattr(options, "select", partial(select, which=lambda _name: None))
+    monkeypatch.setattr(server_options, "usable_cpus", lambda: frozenset(range(4)))
+    monkeypatch.setattr(server_options, "select", partial(select, which=lambda _name: None))
 
 
 def read(**given: object) -> Settings:

@@ -62,7 +62,7 @@ def test_servers_share_the_cores_unless_a_gpu_works_or_their_cores_are_not_known
 
 def test_pinned_servers_have_the_threads_of_their_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
     """Together, and one of them alone: what it is pinned to is all that it may use."""
-    monkeypatch.setattr("harness.plugin.options.usable_cpus", lambda: frozenset(range(CORES)))
+    monkeypatch.setattr("harness.plugin.server_options.usable_cpus", lambda: frozenset(range(CORES)))
     settings = settings_of(pin="0-2,3-3")
     assert num_threads(settings, infos())[0] == (3, 1)
     assert threads_alone(settings, (3, 1)) == 3

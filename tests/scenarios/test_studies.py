@@ -10,6 +10,7 @@ from harness.scenarios.studies import (
     arm_title,
     arms_of,
     reference_of,
+    study_of,
     study_title,
     together_sizes,
 )
@@ -67,3 +68,15 @@ def test_every_arm_of_every_study_has_words() -> None:
     assert study_title("scaling") == "what each further agent gains"
     assert study_title("mitigation:pair") == "what helps pair"
     assert (arm_title("mine"), study_title("mine")) == ("mine", "mine")
+
+
+@pytest.mark.parametrize("kind", ["patterns", "controls", "scaling", "sampling"])
+def test_a_question_put_to_another_scenario_is_the_same_question(kind: str) -> None:
+    """The same arms, compared with the same ones; a journal's reader needs no table of scenarios for it."""
+    asked = f"{kind}:mine"
+    assert arms_of(asked, ROLES) == arms_of(kind, ROLES)
+    assert [reference_of(asked, arm) for arm in arms_of(kind, ROLES)] == [
+        reference_of(kind, arm) for arm in arms_of(kind, ROLES)
+    ]
+    assert study_title(asked) == f"{study_title(kind)} (mine)"
+    assert study_of(asked, ("other",)) is None

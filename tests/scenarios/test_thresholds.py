@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
 
 import pytest
 
 from harness.records.errors import ConfigurationError
-from harness.scenarios import PROFILES, SCENARIOS, Limit, Override, ThresholdTable, parse_override, parse_thresholds
+from harness.scenarios import (
+    PROFILES,
+    SCENARIOS,
+    Limit,
+    Override,
+    Scenario,
+    ThresholdTable,
+    parse_override,
+    parse_thresholds,
+)
 
 NAMES = tuple(SCENARIOS)
 
@@ -151,3 +161,41 @@ def test_a_bad_override_says_what_to_write(text: str, words: str) -> None:
 def test_a_limit_reads_as_it_is_meant(limit: Limit, text: str) -> None:
     """Efficiencies have a lower limit, the contention rate an upper one."""
     assert str(limit) == text
+
+
+def _mine(**limits: float | dict[str, float]) -> Scenario:
+    return replace(SCENARIOS["chimera_homo"], name="mine", limits=limits)
+
+
+def test_a_scenario_brings_limits_of_its_own_for_all_profiles_or_for_one() -> None:
+    """They go over the profile's default ones, and those of one profile over the others."""
+    table = ThresholdTable({"gpu": {"default": {"guide_speedup": 1.0, "measured_speedup": 1.0}}, "cpu": {}})
+    found = table.with_own([_mine(measured_speedup=1.2, contention_rate=0.5, gpu={"contention_rate": 0.1})])
+    assert found.limits("gpu", "mine") == (
+        Limit("guide_speedup", 1.0),
+        Limit("measured_speedup", 1.2),
+        Limit("contention_rate", 0.1),
+    )
+    assert found.limits("cpu", "mine") == (Limit("measured_speedup", 1.2), Limit("contention_rate", 0.5))
+    assert found.limits("gpu", "mine@num_ctx=512") == found.limits("gpu", "mine")
+    assert found.limits("gpu", "other") == table.limits("gpu", "other")
+
+
+def test_the_table_and_the_command_line_go_over_what_a_scenario_brings() -> None:
+    """What it does not bring is the default one's."""
+    text = "[cpu.default]\nguide_speedup = 1.0\n[cpu.mine]\nmeasured_speedup = 1.5\n"
+    table = parse_thresholds(text, "t", ("mine",)).with_own([_mine(measured_speedup=1.2, contention_rate=0.5)])
+    overrides = [Override("mine", Limit("contention_rate", 0.2))]
+    assert table.limits("cpu", "mine", overrides) == (
+        Limit("guide_speedup", 1.0),
+        Limit("measured_speedup", 1.5),
+        Limit("contention_rate", 0.2),
+    )
+
+
+def test_a_table_may_name_only_scenarios_that_are_known_unless_nobody_can_know() -> None:
+    """A journal is judged without its user's package: what only the table names is told."""
+    text = "[cpu.mine]\nmeasured_speedup = 1.5\n[cpu.misspelt]\nmeasured_speedup = 1.5\n[cpu.chimera_homo]\n"
+    with pytest.raises(ConfigurationError, match="unknown scenario 'misspelt'"):
+        parse_thresholds(text, "t", ("mine", *SCENARIOS))
+    assert parse_thresholds(text, "t", None).names_beside(["mine@num_ctx=512"]) == ("misspelt",)

@@ -14,10 +14,10 @@ import pytest
 import respx
 
 from harness.records.errors import PortInUseError, ServerError
-from harness.servers import fleet
 from harness.servers.api import OllamaApi
 from harness.servers.fleet import free_port, open_servers, port_taken, wait_ready
 from harness.servers.host import usable_cpus
+from harness.servers.kinds import LOOPBACK, Launch, ServerKind
 from harness.servers.process import ProcessSpec, ServerProcess
 from harness.servers.registry import Registry
 from harness.servers.selection import Selection
@@ -35,7 +35,7 @@ def registry(tmp_path: Path) -> Registry:
 @pytest.fixture
 def listener() -> Iterator[int]:
     """A port on which somebody else listens."""
-    with socket.create_server((fleet.LOOPBACK, 0)) as server:
+    with socket.create_server((LOOPBACK, 0)) as server:
         yield server.getsockname()[1]
 
 
@@ -57,9 +57,9 @@ def test_a_port_is_taken_while_somebody_listens(listener: int) -> None:
 
 def test_a_port_whose_last_connection_is_closing_is_free() -> None:
     """A server that has just ended does not block its port for a minute."""
-    with socket.create_server((fleet.LOOPBACK, 0)) as server:
+    with socket.create_server((LOOPBACK, 0)) as server:
         port = server.getsockname()[1]
-        client = socket.create_connection((fleet.LOOPBACK, port))
+        client = socket.create_connection((LOOPBACK, port))
         accepted, _ = server.accept()
         accepted.close()  # the side that closes first waits
         client.close()
@@ -208,3 +208,45 @@ async def test_foreign_servers_are_only_connected_to(registry: Registry) -> None
             async with open_servers(Selection("connect", "test", "m", urls=(FOREIGN,)), _silent, registry):
                 pass
     assert not registry.folder.exists()
+
+
+@pytest.mark.asyncio
+async def test_a_server_of_ones_own_kind_is_started_as_it_says(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its port and number of slots, its variables over those of this environment; gone at the end."""
+    monkeypatch.setenv("OLLAMA_HOST", "elsewhere:1")
+    serve = program(tmp_path, OLLAMA)
+
+    def environment(launch: Launch) -> dict[str, str]:
+        return {"OLLAMA_HOST": f"127.0.0.1:{launch.port}", "OLLAMA_NUM_PARALLEL": str(launch.parallel)}
+
+    kind = ServerKind("own", lambda launch: [serve, launch.model], environment, model="tiny")
+    selection = Selection("own", "test", "tiny", parallel=3, starts=kind)
+    async with open_servers(selection, _silent, registry) as servers:
+        pids = [server.process.pid for server in servers if server.process]
+        logs = [server.process.log_tail() for server in servers if server.process]
+        assert [(server.kind, server.parallel) for server in servers] == [("own", None), ("own", None), ("own", 3)]
+        assert [await server.api.version() for server in servers] == ["9.9.9"] * 3
+    assert ["arguments ['tiny'] parallel 1" in log for log in logs] == [True, True, False]
+    assert "arguments ['tiny'] parallel 3" in logs[2]
+    assert not any(lives(pid) for pid in pids)
+
+
+@pytest.mark.asyncio
+async def test_a_kind_that_cannot_say_how_it_is_started_is_named(registry: Registry) -> None:
+    """Whatever its function raises is no traceback of ours."""
+    kind = ServerKind("own", lambda launch: [launch.prot], model="tiny")  # type: ignore[attr-defined]
+    with pytest.raises(ServerError, match=r"^--server own: its command could not be made: AttributeError: .*'prot'"):
+        async with open_servers(Selection("own", "test", "tiny", starts=kind), _silent, registry):
+            pass
+
+
+@pytest.mark.asyncio
+async def test_a_kind_whose_program_is_not_there_is_told_with_its_log(registry: Registry) -> None:
+    """As any server that ends at its start."""
+    kind = ServerKind("own", lambda _launch: ["/no/such/program"], model="tiny")
+    with pytest.raises(ServerError, match=r"^own server on http://127.0.0.1:\d+ ended with exit code 1") as raised:
+        async with open_servers(Selection("own", "test", "tiny", starts=kind), _silent, registry):
+            pass
+    assert str(raised.value).endswith("log:\n  launch: /no/such/program cannot be run: No such file or directory")

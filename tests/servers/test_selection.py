@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from harness.records.errors import ConfigurationError
+from harness.servers.kinds import KINDS, Launch, ServerKind
 from harness.servers.selection import DEFAULT_PORTS, Selection, checked_url, parse_pins, parse_ports, select
 
 Which = Callable[[str], str | None]
@@ -213,3 +215,64 @@ def test_as_many_servers_are_connected_to_as_urls_are_given() -> None:
     urls = tuple(f"http://host:{port}" for port in (1, 2, 3))
     found = select(server=None, urls=urls, program=None, model=None, count=2)
     assert (found.kind, found.count, found.urls) == ("connect", 3, urls)
+
+
+def _own(**fields: object) -> ServerKind:
+    return replace(ServerKind("own", lambda launch: [launch.program or "own"]), **fields)  # type: ignore[arg-type]
+
+
+def _select_own(kind: ServerKind, *, which: Which = _missing, **given: object) -> Selection:
+    asked = {"server": "own", "urls": NO_URLS, "program": None, "model": None} | given
+    return select(which=which, kinds={**KINDS, "own": kind}, **asked)  # type: ignore[arg-type]
+
+
+def test_a_kind_of_ones_own_is_chosen_by_its_name_and_never_else() -> None:
+    """It has its own model and ports; the order in which the others are chosen stays."""
+    found = _select_own(_own(model="mine", port=9000), count=3)
+    assert (found.kind, found.reason, found.model, found.ports) == ("own", "--server own", "mine", (9000, 9001, 9002))
+    assert found.starter.command(Launch(9000, 1, "mine")) == ["own"]
+    assert _select_own(_own(), server=None).kind == "embedded"
+    assert _select_own(_own(), model="other").model == "other"
+    assert _select_own(_own()).ports == ()
+
+
+def test_a_kinds_program_is_looked_for_on_path() -> None:
+    """Where it is not, the kind's own advice is given."""
+    kind = _own(program="ownd", advice="run `apt-get install ownd`")
+    assert _select_own(kind, which=_installed).program == "/bin/ownd"
+    with pytest.raises(ConfigurationError, match="--server own: no `ownd` on PATH; run `apt-get install ownd`"):
+        _select_own(kind)
+
+
+def test_a_kind_with_one_model_has_no_other_and_ollamas_program_is_ollamas() -> None:
+    """Each is said in one line."""
+    with pytest.raises(ConfigurationError, match=r"--model other: own \(--server own\) only has the model `mine`"):
+        _select_own(_own(model="mine", only_model=True), model="other")
+    with pytest.raises(ConfigurationError, match="--ollama-bin is for --server ollama: --server own starts a program"):
+        _select_own(_own(), program="/bin/sh", which=_installed)
+    with pytest.raises(ConfigurationError, match="choose one of ollama, embedded, own, connect"):
+        _select_own(_own(), server="owm")
+
+
+def test_the_facts_of_started_servers_are_known_and_of_others_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of Ollama what the environment tells it, but for places; a kind that cannot tell is named."""
+    monkeypatch.setenv("OLLAMA_FLASH_ATTENTION", "1")
+    monkeypatch.setenv("OLLAMA_HOST", "here")
+    assert _select(which=_installed).facts["OLLAMA_FLASH_ATTENTION"] == "1"
+    assert "OLLAMA_HOST" not in _select(which=_installed).facts
+    assert _select().facts == _select(urls=URLS).facts == {}
+    assert _select_own(_own(facts=lambda: {"build": 7})).facts == {"build": "7"}
+
+    def broken() -> dict[str, str]:
+        raise OSError("no such file")
+
+    with pytest.raises(ConfigurationError, match="--server own: its facts could not be had: OSError: no such file"):
+        _ = _select_own(_own(facts=broken)).facts
+
+
+@pytest.mark.parametrize(("kind", "real"), [("ollama", True), ("embedded", False), ("connect", True)])
+def test_the_embedded_engine_stands_in_for_no_ollama(kind: str, real: bool) -> None:
+    """A kind of one's own does, unless it says otherwise."""
+    assert _select(server=kind, which=_installed).real == real
+    assert _select_own(_own()).real
+    assert not _select_own(_own(real=False)).real
