@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from harness.judge import ScenarioSummary, Verdict
 from harness.judge.study import StudySummary
 from harness.plugin.flags import add_options
 from harness.plugin.layers import layered
+from harness.plugin.live import open_display
 from harness.plugin.opening import open_session
 from harness.plugin.options import Settings, read_settings
 from harness.plugin.session import PerfSession
@@ -21,6 +23,7 @@ from harness.plugin.telling import closing_lines, plan_lines, undecided_line
 from harness.plugin.timings import RecordedTimer, recorded_timer, store_timings
 from harness.records.errors import HarnessError
 from harness.report import breach_message, invalid_message, printable, printable_lines
+from harness.report.live.display import Display
 from harness.report.presets import SettingSource
 
 _SETTINGS = pytest.StashKey[Settings]()
@@ -120,13 +123,15 @@ def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest
     return [printable(line) for line in lines]
 
 
-def _say(config: pytest.Config) -> Callable[[str], None]:
-    """Writes a line to the terminal through the output capture; quiet with -q."""
+def _say(config: pytest.Config, display: Display | None) -> Callable[[str], None]:
+    """Writes a line to the terminal, above what a display shows, or through the output capture; quiet with -q."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     capture = config.pluginmanager.get_plugin("capturemanager")
 
     def say(line: str) -> None:
         if reporter is None or capture is None or config.get_verbosity() < 0:
+            return
+        if display is not None and display.write([printable(line)]):
             return
         with capture.global_and_fixture_disabled():
             reporter.ensure_newline()
@@ -141,11 +146,14 @@ async def perf_session(request: pytest.FixtureRequest) -> AsyncIterator[PerfSess
     config = request.config
     if _is_distributed(config):
         pytest.fail(_NOT_DISTRIBUTED, pytrace=False)
+    settings = config.stash[_SETTINGS]
+    display = open_display(config) if settings.live else None
     try:
-        async with open_session(config.stash[_SETTINGS], config.rootpath, _say(config)) as session:
-            config.stash[_SESSION] = session
-            yield session
-            config.stash[_NOTES] += [line] if (line := session.save_baseline()) else []
+        with display or nullcontext():
+            async with open_session(settings, config.rootpath, _say(config, display), display) as session:
+                config.stash[_SESSION] = session
+                yield session
+                config.stash[_NOTES] += [line] if (line := session.save_baseline()) else []
     except HarnessError as error:
         pytest.exit(printable_lines(str(error)), returncode=pytest.ExitCode.USAGE_ERROR)
 

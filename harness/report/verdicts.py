@@ -27,6 +27,11 @@ _NAMES = {
 }
 
 
+def metric_words(metric: str) -> str:
+    """What a metric with a limit, or one that is compared, is called."""
+    return _NAMES[metric]
+
+
 def _figure(metric: str, value: float) -> str:
     if metric == "contention_rate":
         return f"{100 * value:.1f} %"
