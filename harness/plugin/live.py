@@ -18,11 +18,32 @@ from harness.records import Block
 from harness.report.live.display import Display
 from harness.report.live.gates import gauges_of, standing
 from harness.report.live.scene import Rest, Scene, Sitter, Watched
+from harness.scenarios import Stopping
 from harness.scenarios.studies import arm_title
 from harness.servers.occupancy import LocalServer
 
 SEATS = 256
 _DUMB = {"", "dumb", "unknown"}
+
+
+class PytestDisplay(Display):
+    """A display on pytest's own terminal: it begins on a line of its own, whatever pytest has written of a test."""
+
+    def __init__(self, config: pytest.Config, terminal: int, *, plain: bool) -> None:
+        """Starts the drawing process."""
+        self._config = config
+        super().__init__(terminal, SEATS, plain=plain)
+
+    def show(self, scene: Scene) -> None:
+        """Shows a scene."""
+        if self.lives and not self.shown:
+            reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+            capture = self._config.pluginmanager.get_plugin("capturemanager")
+            if reporter is not None and capture is not None:
+                with capture.global_and_fixture_disabled():
+                    reporter.ensure_newline()
+                    reporter.flush()
+        super().show(scene)
 
 
 def open_display(config: pytest.Config, environment: Mapping[str, str] = os.environ) -> Display | None:
@@ -44,7 +65,7 @@ def open_display(config: pytest.Config, environment: Mapping[str, str] = os.envi
         if not reporter.isatty or not os.isatty(terminal):
             return None
         try:
-            return Display(terminal, SEATS, plain=not reporter.hasmarkup)
+            return PytestDisplay(config, terminal, plain=not reporter.hasmarkup)
         except OSError:  # no process can be started: then nothing is drawn
             return None
 
@@ -116,10 +137,10 @@ class LiveView:
         self._change(arm=arm_title(arm.name), preparing=False, sitters=self._sitters(arm, seats))
         return seats
 
-    def judged(self, summary: ScenarioSummary) -> None:
+    def judged(self, summary: ScenarioSummary, stopping: Stopping) -> None:
         """The scenario was judged as far as it has come."""
         self._alone = {agent.role: (agent.solo.tok_s, agent.solo.ttft_ms) for agent in summary.agents}
-        self._change(gauges=gauges_of(summary), note=standing(summary))
+        self._change(gauges=gauges_of(summary, stopping), note=standing(summary, stopping))
 
     def kept(self, block: Block) -> None:
         """A block has ended."""

@@ -121,7 +121,7 @@ class PerfSession:
             if terms.stopping.fixed and not self.live.shown:
                 return False
             so_far = judge_measured(self.session, name, blocks, terms)
-            self.live.judged(so_far)
+            self.live.judged(so_far, terms.stopping)
             return not terms.stopping.fixed and not so_far.undecided
 
         plan, base = self.plans[name], self.base_plans.get(name)

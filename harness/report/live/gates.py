@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from harness.judge import Change, Gate, ScenarioSummary, Verdict
 from harness.records.session import BASE
 from harness.report.live.scene import Gauge
 from harness.report.verdicts import metric_words
+from harness.scenarios import Stopping
 
 _SHARE = "contention_rate"
 _FACTORS = {"guide_speedup", "measured_speedup"}
 
 
-def gauges_of(summary: ScenarioSummary) -> tuple[Gauge, ...]:
-    """A gauge for each gate and each comparison with the base, as far as they are judged."""
-    return tuple(_gauges(summary))
+def gauges_of(summary: ScenarioSummary, stopping: Stopping) -> tuple[Gauge, ...]:
+    """A gauge for each gate and each comparison with the base; without a verdict if that is only taken at the end."""
+    found = tuple(_gauges(summary))
+    return tuple(replace(gauge, verdict="") for gauge in found) if stopping.fixed else found
 
 
-def standing(summary: ScenarioSummary) -> str:
+def standing(summary: ScenarioSummary, stopping: Stopping) -> str:
     """What the gauges rest on, in words."""
     valid, invalid = len(summary.blocks), len(summary.invalid)
     lost = f", {invalid} could not be judged" if invalid else ""
-    return (
-        f"95 % intervals after {valid} block{'s' * (valid != 1)}{lost}"
-        if summary.gates or summary.changes
-        else lost[2:]
-    )
+    if not summary.gates and not summary.changes:
+        return lost.removeprefix(", ")
+    last = f"; judged once, after {stopping.runs}" if stopping.fixed else ""
+    return f"95 % intervals after {valid} block{'s' * (valid != 1)}{lost}{last}"
 
 
 def _gauges(summary: ScenarioSummary) -> Iterator[Gauge]:

@@ -124,7 +124,7 @@ def _block(scene: Scene) -> Iterator[str]:
 
 
 def _arm(scene: Scene) -> Iterator[str | tuple[str, str]]:
-    yield f"{scene.position} of {scene.arms}: "
+    yield f"arm {scene.position} of {scene.arms}: "
     yield scene.arm, "cyan"
     if scene.preparing:
         yield ", models are brought into place"

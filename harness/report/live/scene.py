@@ -53,7 +53,7 @@ class Gauge:
         high: Upper end.
         limit: The limit.
         at_least: True if it has to be at least that, False if at most.
-        verdict: What is said of it so far.
+        verdict: What is said of it so far; empty if nothing is.
     """
 
     name: str
