@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.progress_bar import ProgressBar
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -76,13 +78,26 @@ def picture(view: View, room: Room) -> Group:
     agents = min(parts[0], left)
     gauges = min(parts[2], max(0, left - agents - parts[1]))
     drawn: list[RenderableType] = [*head]
-    for part, rows in ((_agents(view, room, agents), agents), (_loads(view.loads), parts[1])):
-        if rows:
-            drawn += [Text(""), part] if blank else [part]
+    if agents:
+        drawn += [*([Text("")] if blank else []), _agents(view, room, agents)]
+    if parts[1]:
+        drawn += [*([Text("")] if blank else []), _loads(tuple(view.loads))]
     if gauges:
-        drawn += [Text("")] if blank else []
-        drawn += _gauges(scene, room, gauges)
+        drawn += [*([Text("")] if blank else []), _gauges(scene.note, scene.gauges, room, gauges)]
     return Group(*drawn)
+
+
+class _Kept:
+    """Something that many frames show, rendered once; a table takes more time than all else of a frame."""
+
+    def __init__(self, shown: RenderableType) -> None:
+        self._shown = shown
+        self._rendered: dict[int, list[Segment]] = {}
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        if options.max_width not in self._rendered:
+            self._rendered = {options.max_width: list(console.render(self._shown, options))}
+        yield from self._rendered[options.max_width]
 
 
 def line(*pieces: str | tuple[str, str]) -> Text:
@@ -209,14 +224,15 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
 
 
-def _loads(loads: Sequence[Load]) -> Table:
+@lru_cache(maxsize=2)
+def _loads(loads: tuple[Load, ...]) -> _Kept:
     gpus = any(load.of_bytes or load.busy_pct is not None for load in loads)
     table = _table("server", "CPU cores", "memory", *(["GPU busy"] if gpus else []))
     for load in loads:
         cores = "-" if load.cpu_cores is None else f"{load.cpu_cores:.2f}"
         busy = "-" if load.busy_pct is None else f"{load.busy_pct:.0f} %"
         table.add_row(line(load.name), line(cores), line(_memory(load)), *([line(busy)] if gpus else []))
-    return table
+    return _Kept(table)
 
 
 def _memory(load: Load) -> str:
@@ -226,12 +242,12 @@ def _memory(load: Load) -> str:
     return f"{load.memory_bytes / _MIB:.0f}{most} MiB"
 
 
-def _gauges(scene: Scene, room: Room, rows: int) -> Iterator[RenderableType]:
-    if scene.note:
-        yield line((scene.note, "dim"))
-    gauges = scene.gauges[: rows - (1 if scene.note else 0)]
+@lru_cache(maxsize=2)
+def _gauges(note: str, every: tuple[Gauge, ...], room: Room, rows: int) -> _Kept:
+    said = [line((note, "dim"))] if note else []
+    gauges = every[: rows - len(said)]
     if not gauges:
-        return
+        return _Kept(Group(*said))
     width = next((cells for least, cells in _TRACKS.items() if room.columns >= least), 0)
     table = Table.grid(padding=_GAP, pad_edge=False)
     for name in ("name", "figure", "interval", "track", "limit", "verdict"):
@@ -243,7 +259,7 @@ def _gauges(scene: Scene, room: Room, rows: int) -> Iterator[RenderableType]:
             table.add_column(justify=flush, no_wrap=True, overflow="ellipsis")  # type: ignore[arg-type]
     for gauge in gauges:
         table.add_row(*_gauge(gauge, room, width))
-    yield table
+    return _Kept(Group(*said, table))
 
 
 def _gauge(gauge: Gauge, room: Room, width: int) -> Iterator[Text]:
