@@ -17,7 +17,7 @@ from harness.report.live.gauges import ASCII, DRAWN, VERDICT_STYLES, figure, int
 from harness.report.live.scene import Gauge, Load, Rest, Scene, Sitter
 from harness.report.text import printable
 
-_WIDE, _MIDDLE = 100, 76
+_WIDE, _MIDDLE = 104, 76
 _BAR = 30
 _TRACKS = {_WIDE: 30, _MIDDLE: 18}
 _LEAST_ROWS = 4
@@ -64,7 +64,7 @@ class Room:
 def picture(view: View, room: Room) -> Group:
     """The area: what is measured and how far it has come, the agents, the servers, the gates.
 
-    If there is not room for all of it, servers are left out first, then empty lines, then the last agents and gates.
+    If there is not room for all of it, empty lines are left out, then the servers, then the last agents and gates.
     """
     scene = view.scene
     head = _head(view, room)
