@@ -1,7 +1,7 @@
 """Pure renderers of a judged session, and one writer; ``live`` is what draws while it is measured.
 
 What is asked for is imported when it is asked for: the process that draws the live terminal needs none of it, and
-would be ten times as slow to start and five times as large with it.
+would be ten times as slow to start and five times as large with it. So no name here may be that of a module.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.report.judged import JudgedSession
     from harness.report.outputs import OUTPUTS, write_outputs
-    from harness.report.study import study_json, study_lines
+    from harness.report.study import study_lines
     from harness.report.summary import SUMMARY_FORMAT, calibration_json, session_summary, summary_text
     from harness.report.terminal import (
         calibration_line,
@@ -38,7 +38,6 @@ __all__ = [
     "printable_lines",
     "progress_line",
     "session_summary",
-    "study_json",
     "study_lines",
     "study_progress_line",
     "summary_lines",
@@ -49,7 +48,7 @@ __all__ = [
 _WHERE = {
     "judged": {"JudgedSession"},
     "outputs": {"OUTPUTS", "write_outputs"},
-    "study": {"study_json", "study_lines"},
+    "study": {"study_lines"},
     "summary": {"SUMMARY_FORMAT", "calibration_json", "session_summary", "summary_text"},
     "terminal": {"calibration_line", "judged_lines", "progress_line", "study_progress_line", "summary_lines"},
     "text": {"printable", "printable_lines"},

@@ -9,7 +9,8 @@ import pytest
 
 from harness.judge import StudySummary, judge_study
 from harness.records import Block, ModelMemory
-from harness.report import study_json, study_lines
+from harness.report import study_lines
+from harness.report.study_json import study_json
 from harness.testing import build_study_block
 
 MIB = 2**20
