@@ -109,7 +109,7 @@ class LiveView:
             yield
         finally:
             self._scene = None
-            self._display.hide()
+            self._hide()
 
     def showing_streams(self, streams: int) -> AbstractContextManager[None]:
         """Shows the calibration's streams."""
@@ -132,6 +132,9 @@ class LiveView:
         """An arm is about to start."""
         board = self.board
         if board is None or self._scene is None:
+            return ()
+        if not arm.drawn:
+            self._hide()
             return ()
         seats = board.seats(len(arm.agents) + len(arm.background))
         self._change(arm=arm_title(arm.name), preparing=False, sitters=self._sitters(arm, seats))
@@ -164,6 +167,10 @@ class LiveView:
         tok_s, ttft_ms = (None, None) if background else self._alone.get(agent.role, (None, None))
         tokens = int(agent.options.get("num_predict", 0))
         return Sitter(agent.role, agent.url, seat, max(0, tokens), background, tok_s, ttft_ms)
+
+    def _hide(self) -> None:
+        if self._display is not None:
+            self._display.hide()
 
     def _change(self, **changes: object) -> None:
         if self._scene is not None:

@@ -168,7 +168,7 @@ async def open_session(
             max_concurrent=settings.max_concurrent or _most_agents(settings),
             settings={"block_deadline_s": f"{settings.deadline_s:g}", **_server_settings(settings.selection)},
         )
-        planner = Planner(settings, session, threads, candidate.parallel_url)
+        planner = Planner(settings, session, threads, candidate.parallel_url, live.board is not None)
         plans = {scenario.name: planner.scenario(scenario) for scenario in settings.scenarios}
         studies = {study.name: planner.study(study) for study in settings.studies}
         base_plans = {}

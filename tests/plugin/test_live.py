@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -93,6 +93,20 @@ def test_an_arm_shows_who_works_and_who_does_not(kept: Kept, opener: Opener) -> 
             ("DataCollector", 1, True),
         ]
     assert kept.hidden == 1
+
+
+def test_an_arm_that_is_not_to_be_drawn_is_not(kept: Kept, opener: Opener) -> None:
+    """The area is gone and nothing is noted before it starts; the next one is shown again."""
+    live = _live(kept, scenario=["chimera_homo"])
+    plan = opener(settings_of(scenario=["chimera_homo"])).perf.plans["chimera_homo"]
+    together = plan.arms["concurrent"]
+    with live.showing("drawing"):
+        live.block(plan, 1)
+        assert live.arm(replace(together, drawn=False)) == ()
+        assert not kept.shown
+        live.preparing(together)
+        assert len(live.arm(together)) == 2
+        assert kept.shown
 
 
 def test_agents_without_a_seat_are_shown_without_progress(kept: Kept, opener: Opener) -> None:
