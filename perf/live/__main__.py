@@ -11,9 +11,11 @@ import argparse
 import asyncio
 import random
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median
 
 from harness.measure import measuring_loops, rounds_for
+from harness.records import Calibration
 from harness.report.live.display import Display
 from harness.report.text import aligned
 from harness.servers.host import apart
@@ -60,21 +62,26 @@ def _measured(streams: int, rounds: int, requests: int, seed: int) -> Mapping[st
 
 
 def table(found: Mapping[str, Arm], streams: int) -> list[str]:
-    """A line for each arm."""
+    """A line for each arm: the median of its rounds, and the least and the most of one."""
     return aligned([_COLUMNS, *(_row(name, arm, streams) for name, arm in found.items())], left=(0,))
 
 
 def _row(name: str, arm: Arm, streams: int) -> tuple[str, ...]:
-    result = arm.result(streams)
-    mean, error = arm.cpu_s_per_1000_tokens()
+    """Medians over the rounds: what else the host does in one of them is no part of the arm."""
+    found = arm.results(streams)
+
+    def middle(figure: Callable[[Calibration], float], digits: int) -> str:
+        each = sorted(map(figure, found))
+        return f"{median(each):.{digits}f} ({each[0]:.{digits}f}..{each[-1]:.{digits}f})"
+
     return (
         TITLES[name],
-        str(result.tokens),
-        f"{1000 * result.ttft_error_p50_ms:.1f}",
-        f"{1000 * result.ttft_error_p99_ms:.1f}",
-        f"{1000 * result.gap_error_p99_ms:.1f}",
-        f"{100 * result.coalesced_share:.3f}",
-        f"{1000 * mean:.1f} +-{1000 * error:.1f}",
+        str(sum(each.tokens for each in found)),
+        middle(lambda each: 1000 * each.ttft_error_p50_ms, 1),
+        middle(lambda each: 1000 * each.ttft_error_p99_ms, 1),
+        middle(lambda each: 1000 * each.gap_error_p99_ms, 1),
+        middle(lambda each: 100 * each.coalesced_share, 2),
+        middle(lambda each: 1000 * each.cpu_s_per_1000_tokens, 1),
         f"{100 * arm.drawn_s / arm.took_s:.2f}",
     )
 

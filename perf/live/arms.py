@@ -9,13 +9,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from statistics import fmean, stdev
 
 import psutil
 
 from harness.judge import calibration_of
 from harness.measure import Board, CalibrationRun, monotonic_ns, run_calibration
-from harness.records import Calibration, LoopLag
+from harness.records import Calibration
 from harness.report.live.display import Display
 from harness.report.live.scene import Scene, Sitter, Watched
 
@@ -42,18 +41,12 @@ class Arm:
     drawn_s: float = 0.0
     took_s: float = 0.0
 
-    def result(self, streams: int) -> Calibration:
-        """All its rounds as one calibration; the loop's lag is the worst of a round."""
-        lags = [run.loop_lag for run in self.runs]
-        lag = LoopLag(sum(each.samples for each in lags), max(e.p99_ns for e in lags), max(e.max_ns for e in lags))
-        pairs = [pair for run in self.runs for pair in run.pairs]
-        cpu_s = sum(run.cpu_s for run in self.runs)
-        return calibration_of(pairs, streams=streams, cpu_s=cpu_s, loop_lag=lag, loop=self.runs[0].loop)
-
-    def cpu_s_per_1000_tokens(self) -> tuple[float, float]:
-        """Mean over the rounds of this process's CPU time, s, and its standard error; 0 for one round."""
-        each = [1000 * run.cpu_s / sum(len(true.token_ns) for _, true in run.pairs) for run in self.runs]
-        return fmean(each), stdev(each) / len(each) ** 0.5 if len(each) > 1 else 0.0
+    def results(self, streams: int) -> list[Calibration]:
+        """What came of each round."""
+        return [
+            calibration_of(run.pairs, streams=streams, cpu_s=run.cpu_s, loop_lag=run.loop_lag, loop=run.loop)
+            for run in self.runs
+        ]
 
 
 @contextmanager
