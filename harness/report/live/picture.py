@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType
-from rich.progress_bar import ProgressBar
-from rich.segment import Segment
-from rich.table import Table
+from rich.console import Group
 from rich.text import Text
 
 from harness.records.board import ASKING, DONE, FAILED, QUEUED, WORKING, Seen
+from harness.report.live.columns import Column, headings, in_columns, line
 from harness.report.live.gauges import ASCII, DRAWN, VERDICT_STYLES, figure, interval, track
 from harness.report.live.scene import Gauge, Load, Rest, Scene, Sitter
-from harness.report.text import printable
 
 _WIDE, _MIDDLE = 104, 76
 _BAR = 30
@@ -23,10 +19,25 @@ _TRACKS = {_WIDE: 30, _MIDDLE: 18}
 _LEAST_ROWS = 4
 _MINUTE, _HOUR = 60, 3600
 _MIB = 2**20
-_GAP = (0, 2, 0, 0)
-_TEXTS = {"agent": 28, "server": 40, "does": 20}
-_FIGURES = {"token": 7, "tok/s": 6, "alone": 6, "CPU cores": 9, "memory": 9}
-"""Widths of columns, cells: what is text gives way first, and figures do not move as they grow."""
+_ANY = 1000
+_NAME = Column("", most=40)
+_COLUMNS = {
+    column.name: column
+    for column in (
+        Column("agent", most=28),
+        Column("does", least=20, most=20),
+        Column("request"),
+        Column("token", least=7),
+        Column("tok/s", least=6),
+        Column("alone", least=6),
+        Column("TTFT ms"),
+        Column("server", most=40),
+        Column("CPU cores"),
+        Column("memory", least=9),
+        Column("GPU busy"),
+    )
+}
+"""Widths do not change as figures grow, or an agent does something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,44 +80,20 @@ def picture(view: View, room: Room) -> Group:
     scene = view.scene
     head = _head(view, room)
     left = max(_LEAST_ROWS, room.rows) - len(head)
-    parts = [1 + len(scene.sitters), 1 + len(view.loads), (1 if scene.note else 0) + len(scene.gauges)]
-    if not view.loads or sum(parts) > left:
-        parts[1] = 0
-    if not scene.sitters:
-        parts[0] = 0
-    blank = sum(parts) + sum(bool(part) for part in parts) <= left
-    agents = min(parts[0], left)
-    gauges = min(parts[2], max(0, left - agents - parts[1]))
-    drawn: list[RenderableType] = [*head]
-    if agents:
-        drawn += [*([Text("")] if blank else []), _agents(view, room, agents)]
-    if parts[1]:
-        drawn += [*([Text("")] if blank else []), _loads(tuple(view.loads))]
-    if gauges:
-        drawn += [*([Text("")] if blank else []), _gauges(scene.note, scene.gauges, room, gauges)]
-    return Group(*drawn)
-
-
-class _Kept:
-    """Something that many frames show, rendered once; a table takes more time than all else of a frame."""
-
-    def __init__(self, shown: RenderableType) -> None:
-        self._shown = shown
-        self._rendered: dict[int, list[Segment]] = {}
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
-        if options.max_width not in self._rendered:
-            self._rendered = {options.max_width: list(console.render(self._shown, options))}
-        yield from self._rendered[options.max_width]
-
-
-def line(*pieces: str | tuple[str, str]) -> Text:
-    """Text on one line, cut off where it does not fit; pieces are plain, or come with a style."""
-    return Text.assemble(
-        *(printable(each) if isinstance(each, str) else (printable(each[0]), each[1]) for each in pieces),
-        no_wrap=True,
-        overflow="ellipsis",
+    agents = 1 + len(scene.sitters) if scene.sitters else 0
+    loads = 1 + len(view.loads) if view.loads else 0
+    gauges = (1 if scene.note else 0) + len(scene.gauges)
+    loads = 0 if agents + loads + gauges > left else loads
+    blank = agents + loads + gauges + sum(bool(part) for part in (agents, loads, gauges)) <= left
+    agents = min(agents, left)
+    gauges = min(gauges, left - agents - loads)
+    parts = (
+        _agents(view, room, agents) if agents else [],
+        _loads(view.loads, room) if loads else [],
+        _gauges(scene, room, gauges) if gauges else [],
     )
+    drawn = head + [each for part in parts if part for each in ([line()] if blank else []) + part]
+    return Group(*drawn)
 
 
 def clock(seconds: float) -> str:
@@ -116,7 +103,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _head(view: View, room: Room) -> list[RenderableType]:
+def _head(view: View, room: Room) -> list[Text]:
     scene = view.scene
     took = clock((view.now_ns - scene.began_ns) / 1e9)
     title = line((scene.title, "bold"), *([f" ({scene.step})"] if scene.step else []), *_block(scene))
@@ -124,10 +111,14 @@ def _head(view: View, room: Room) -> list[RenderableType]:
     if not scene.runs:
         return [title, line(took)]
     done = (0 if scene.index is None else scene.index) + max(0, scene.position - 1) / max(1, scene.arms)
-    bar = ProgressBar(scene.runs + 1, min(done, scene.runs + 1), width=min(_BAR, room.columns // 3))
-    grid = Table.grid(padding=(0, 1))
-    grid.add_row(bar, line(took, *_rest(scene, view.now_ns, wide=room.columns >= _MIDDLE)))
-    return [title, arm, grid]
+    bar = _bar(done / (scene.runs + 1), min(_BAR, room.columns // 3), room)
+    return [title, arm, bar + line(" ", took, *_rest(scene, view.now_ns, wide=room.columns >= _MIDDLE))]
+
+
+def _bar(share: float, width: int, room: Room) -> Text:
+    full, empty = "#-" if room.ascii_only else "━─"
+    done = round(min(1.0, share) * width)
+    return line((full * done, "green"), (empty * (width - done), "dim"))
 
 
 def _block(scene: Scene) -> Iterator[str]:
@@ -160,34 +151,21 @@ def _span(rest: Rest, gone: float) -> str:
     return f" ({clock(rest.low - gone)} to {clock(rest.high - gone)})"
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=_GAP, pad_edge=False, header_style="dim", show_edge=False)
-    for name in columns:
-        if name in _TEXTS:
-            table.add_column(Text(name), max_width=_TEXTS[name], no_wrap=True, overflow="ellipsis")
-        else:
-            table.add_column(Text(name), justify="right", min_width=_FIGURES.get(name, len(name)), no_wrap=True)
-    return table
-
-
-def _agents(view: View, room: Room, rows: int) -> Table:
+def _agents(view: View, room: Room, rows: int) -> list[Text]:
     """One line an agent under a heading; the last line says how many have no room."""
     sitters = view.scene.sitters
-    columns = ["agent", "does", "token", "tok/s", "TTFT ms"]
+    names = ["agent", "does", "token", "tok/s", "TTFT ms"]
     if room.columns >= _MIDDLE:
-        columns.insert(2, "request")
+        names.insert(2, "request")
     if room.columns >= _WIDE:
-        columns[4:] = ["tok/s", "alone", "TTFT ms", "alone"]
-    table = _table(*columns)
+        names[4:] = ["tok/s", "alone", "TTFT ms", "alone"]
+    columns = [_COLUMNS[name] for name in names]
     shown = sitters if 1 + len(sitters) <= rows else sitters[: max(0, rows - 2)]
-    for sitter in shown:
-        table.add_row(*_agent(sitter, view, columns))
-    if len(shown) < len(sitters):
-        table.add_row(line(f"and {len(sitters) - len(shown)} more"))
-    return table
+    lines = in_columns(columns, [headings(columns), *(_agent(each, view, names) for each in shown)], room.columns)
+    return lines if len(shown) == len(sitters) else [*lines, line(f"and {len(sitters) - len(shown)} more")]
 
 
-def _agent(sitter: Sitter, view: View, columns: Sequence[str]) -> Iterator[Text]:
+def _agent(sitter: Sitter, view: View, names: Sequence[str]) -> list[Text]:
     seen = None if sitter.seat is None else view.seen.get(sitter.seat)
     there = seen if seen is not None else Seen()
     tokens = f"{there.parts}/{sitter.tokens}" if sitter.tokens else str(there.parts)
@@ -200,8 +178,7 @@ def _agent(sitter: Sitter, view: View, columns: Sequence[str]) -> Iterator[Text]
         "TTFT ms": line((_number(there.ttft_ms), "bold")),
     }
     alone = iter((sitter.alone_tok_s, sitter.alone_ttft_ms))
-    for column in columns:
-        yield line((_number(next(alone)), "dim")) if column == "alone" else cells[column]
+    return [line((_number(next(alone)), "dim")) if name == "alone" else cells[name] for name in names]
 
 
 def _does(sitter: Sitter, seen: Seen | None, now_ns: int) -> Text:
@@ -224,15 +201,17 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
 
 
-@lru_cache(maxsize=2)
-def _loads(loads: tuple[Load, ...]) -> _Kept:
+def _loads(loads: Sequence[Load], room: Room) -> list[Text]:
     gpus = any(load.of_bytes or load.busy_pct is not None for load in loads)
-    table = _table("server", "CPU cores", "memory", *(["GPU busy"] if gpus else []))
-    for load in loads:
-        cores = "-" if load.cpu_cores is None else f"{load.cpu_cores:.2f}"
-        busy = "-" if load.busy_pct is None else f"{load.busy_pct:.0f} %"
-        table.add_row(line(load.name), line(cores), line(_memory(load)), *([line(busy)] if gpus else []))
-    return _Kept(table)
+    names = ["server", "CPU cores", "memory", *(["GPU busy"] if gpus else [])]
+    columns = [_COLUMNS[name] for name in names]
+    return in_columns(columns, [headings(columns), *(_load(load)[: len(names)] for load in loads)], room.columns)
+
+
+def _load(load: Load) -> list[Text]:
+    cores = "-" if load.cpu_cores is None else f"{load.cpu_cores:.2f}"
+    busy = "-" if load.busy_pct is None else f"{load.busy_pct:.0f} %"
+    return [line(load.name), line(cores), line(_memory(load)), line(busy)]
 
 
 def _memory(load: Load) -> str:
@@ -242,33 +221,24 @@ def _memory(load: Load) -> str:
     return f"{load.memory_bytes / _MIB:.0f}{most} MiB"
 
 
-@lru_cache(maxsize=2)
-def _gauges(note: str, every: tuple[Gauge, ...], room: Room, rows: int) -> _Kept:
-    said = [line((note, "dim"))] if note else []
-    gauges = every[: rows - len(said)]
+def _gauges(scene: Scene, room: Room, rows: int) -> list[Text]:
+    said = [line((scene.note, "dim"))] if scene.note else []
+    gauges = scene.gauges[: rows - len(said)]
     if not gauges:
-        return _Kept(Group(*said))
-    width = next((cells for least, cells in _TRACKS.items() if room.columns >= least), 0)
-    table = Table.grid(padding=_GAP, pad_edge=False)
-    for name in ("name", "figure", "interval", "track", "limit", "verdict"):
-        if name == "track":
-            if width:
-                table.add_column(width=width, no_wrap=True)
-        elif name != "interval" or room.columns >= _WIDE:
-            flush = "right" if name in {"figure", "interval"} else "left"
-            table.add_column(justify=flush, no_wrap=True, overflow="ellipsis")  # type: ignore[arg-type]
-    for gauge in gauges:
-        table.add_row(*_gauge(gauge, room, width))
-    return _Kept(Group(*said, table))
+        return said
+    cells = next((cells for least, cells in _TRACKS.items() if room.columns >= least), 0)
+    columns = [_NAME, Column(), *([Column()] if room.columns >= _WIDE else []), *([Column()] if cells else [])]
+    columns += [Column(most=_ANY), Column(most=_ANY)]
+    return said + in_columns(columns, [_gauge(gauge, room, cells) for gauge in gauges], room.columns)
 
 
-def _gauge(gauge: Gauge, room: Room, width: int) -> Iterator[Text]:
-    yield line(gauge.name)
-    yield line((figure(gauge, gauge.point), "bold"))
-    if room.columns >= _WIDE:
-        yield line((interval(gauge), "dim"))
-    if width:
-        yield track(gauge, width, ASCII if room.ascii_only else DRAWN)
-    side = (">=" if gauge.at_least else "<=") if room.ascii_only else ("≥" if gauge.at_least else "≤")
-    yield line(f"{side} {figure(gauge, gauge.limit)}")
-    yield line((gauge.verdict, VERDICT_STYLES.get(gauge.verdict, "")))
+def _gauge(gauge: Gauge, room: Room, cells: int) -> list[Text]:
+    at_least, at_most = (">=", "<=") if room.ascii_only else "≥≤"
+    return [
+        line(gauge.name),
+        line((figure(gauge, gauge.point), "bold")),
+        *([line((interval(gauge), "dim"))] if room.columns >= _WIDE else []),
+        *([track(gauge, cells, ASCII if room.ascii_only else DRAWN)] if cells else []),
+        line(f"{at_least if gauge.at_least else at_most} {figure(gauge, gauge.limit)}"),
+        line((gauge.verdict, VERDICT_STYLES.get(gauge.verdict, ""))),
+    ]
