@@ -276,6 +276,8 @@ def test_a_session_on_a_terminal_is_live_and_ends_as_always(urls: tuple[str, ...
     assert session.returncode in {0, 1}  # whatever two light servers on a busy host come to
     assert "chimera_homo, block" not in text
     lines = [line.strip() for line in text.split("\n")]
+    instrument = next(at for at, line in enumerate(lines) if line.startswith("instrument: "))
+    assert "test_foreign.py" in lines[:instrument]  # what pytest had written of the test was not drawn over
     progress = [line for line in lines if line.startswith("chimera_homo ") and " tok/s; efficiency" in line]
     assert len(progress) == 3
     assert any(line.startswith("journal: ") for line in lines)
