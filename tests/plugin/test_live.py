@@ -26,10 +26,12 @@ from harness.report.live.scene import Gauge, Scene
 from harness.scenarios import Stopping
 from harness.servers.occupancy import LocalServer
 from harness.testing import build_block
-from tests.plugin.conftest import QUICK, make_foreign
+from tests.plugin.conftest import QUICK, SESSION_S, make_foreign
 from tests.plugin.made_up import Opener, settings_of
 from tests.report.live.terminal import Terminal, terminal
 
+LONGER = ("--num-predict", "64")
+"""Blocks of more than a frame."""
 TERMINAL = {"TERM": "xterm"}
 
 
@@ -261,20 +263,19 @@ def test_there_is_none_where_standard_output_is_no_terminal(monkeypatch: pytest.
 def test_a_session_on_a_terminal_is_live_and_ends_as_always(urls: tuple[str, ...], tmp_path: Path) -> None:
     """The area is there while it measures; afterwards there are the same lines as without, and pytest's own end."""
     make_foreign(tmp_path)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--journal", "j.jsonl", *urls, *QUICK]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--journal", "j.jsonl", *urls, *QUICK, *LONGER]
     environment = {name: value for name, value in os.environ.items() if name not in {"CI", "NO_COLOR", "COLUMNS"}}
     with terminal(110, 200) as end:
         with subprocess.Popen(
             command, cwd=tmp_path, env=environment | TERMINAL, stdin=end.end, stdout=end.end, stderr=end.end
         ) as session:
-            end.see(lambda: "calibration" in end.text)
-            end.see(lambda: "block 2 of 2" in end.text)
-            assert any(line.startswith("DataCollector ") for line in end.lines)
-            end.see(lambda: session.poll() is not None)
+            end.see(lambda: session.poll() is not None, SESSION_S)
         end.drain()
         text = end.text
     assert session.returncode in {0, 1}  # whatever two light servers on a busy host come to
-    assert "chimera_homo, block" not in text
+    for seen in (b"calibration", b"stream 2", b"of 3: ", b"DataCollector", b"CPU cores", b"% intervals after 1 block"):
+        assert seen in end.raw
+    assert "CPU cores  " not in text.partition("instrument: ")[2].partition("concurrency")[0]
     lines = [line.strip() for line in text.split("\n")]
     instrument = next(at for at, line in enumerate(lines) if line.startswith("instrument: "))
     assert "test_foreign.py" in lines[:instrument]  # what pytest had written of the test was not drawn over

@@ -49,9 +49,9 @@ class Terminal:
         """The same in one."""
         return "\n".join(self.lines)
 
-    def see(self, condition: Callable[[], bool]) -> None:
+    def see(self, condition: Callable[[], bool], patience_s: float = _PATIENCE_S) -> None:
         """Reads until something holds; fails after a generous time."""
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + patience_s
         while not condition():
             assert time.monotonic() < deadline, f"the awaited did not come:\n{self.text}"
             self.read(0.05)
