@@ -17,7 +17,7 @@ from harness.report.live.scene import Scene, Told
 
 _MODULE = "harness.report.live.drawing"
 _READY_S = 30.0
-_ANSWER_S = 5.0
+_ANSWER_S = 10.0
 _ENDING_S = 2.0
 
 

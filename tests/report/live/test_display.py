@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import psutil
@@ -24,7 +24,9 @@ from harness.report.live.display import Display
 from tests.report.live.scenes import SCENE
 display = Display(int(sys.argv[1]), 4)
 display.show(SCENE)
-print(display.pid, flush=True)
+holding = sys.argv[2:] and os.fork() == 0
+if not holding:
+    print(display.pid, flush=True)
 time.sleep(60)
 """
 
@@ -112,16 +114,26 @@ def test_colours_are_for_those_who_want_them(
     assert (b"\x1b[1m" in end.raw) == styled
 
 
-def test_it_ends_with_a_parent_that_is_killed_and_the_terminal_is_as_it_should_be() -> None:
-    """By kill -9, which nobody can clean up after: the last frame stays, and a prompt has a line of its own."""
+@pytest.mark.parametrize("held", [False, True])
+def test_it_ends_with_a_parent_that_is_killed_and_the_terminal_is_as_it_should_be(held: bool) -> None:
+    """By kill -9, which nobody can clean up after: the last frame stays, and a prompt has a line of its own.
+
+    Also where a child of the parent, made by a fork, holds the line between them open.
+    """
     with terminal() as end:
-        command = [sys.executable, "-c", DYING, str(end.end)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, pass_fds=(end.end,)) as parent:
+        command = [sys.executable, "-c", DYING, str(end.end), *(["held"] if held else [])]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, pass_fds=(end.end,), start_new_session=True
+        ) as parent:
             assert parent.stdout is not None
             pid = int(parent.stdout.readline())
             _shows(end, "contention rate")
             parent.kill()
-        eventually(lambda: not lives(pid))
+        try:
+            eventually(lambda: not lives(pid))
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(parent.pid, signal.SIGKILL)
         end.drain()
         assert end.lines[0].startswith(SCENE.title)
         assert end.lines[-1].startswith("contention rate")
@@ -177,5 +189,6 @@ def test_it_is_of_the_lowest_priority_and_ends_when_it_is_closed() -> None:
             display.show(SCENE)
             _shows(end, SCENE.title)
         assert not process.is_running()
+        assert display._process.returncode == 0  # by itself: its input has ended
         end.drain()
         assert end.text == ""
