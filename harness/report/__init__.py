@@ -1,7 +1,7 @@
 """Pure renderers of a judged session, and one writer; ``live`` is what draws while it is measured.
 
 What is asked for is imported when it is asked for: the process that draws the live terminal needs none of it, and
-would be ten times as slow to start and five times as large with it. So no name here may be that of a module.
+would be eight times as slow to start and four times as large with it. So no name here may be that of a module.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Lines of text in columns, and one line made of pieces.
 
-Rich's own tables take ten times as long, for what a frame needs nothing of: four times a second that is 1 % of a core.
+With rich's own tables a whole frame took 5 ms where it takes 1.3: four times a second that is 1.5 % of a core.
 """
 
 from __future__ import annotations
