@@ -3,7 +3,8 @@
 Run as ``python -m harness.report.live.drawing --parent PID --board FD``; :class:`harness.report.live.display.Display`
 does. Its standard output is the terminal. It reads messages from its standard input, a :class:`Told` in a line of JSON
 each, and answers with a byte where one is waited for. While there is a scene it reads the board, looks at the servers'
-process trees once a second, and draws four times a second; a frame of two agents takes 1.5 ms of CPU time. Without one it sleeps.
+process trees once a second, and draws four times a second; a frame of two agents
+takes 1.5 ms of CPU time. Without one it sleeps.
 
 It ends with its input, which the kernel closes when the parent ends, kill -9 included; should somebody else hold that
 open too, it sees within a second that it has another parent. It never ends by Ctrl-C, which is for the parent, and is
