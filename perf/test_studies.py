@@ -1,5 +1,5 @@
-"""Studies (``--scenario patterns``, ``controls``, ``scaling``, ``sampling``): questions answered, nothing asserted but
-that they were."""
+"""Studies (``--scenario patterns``, ``controls``, ``scaling``, ``sampling``, ``drawing``): questions answered, nothing
+asserted but that they were."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from harness.scenarios import FIRST_LOOK, InstrumentLimits
 from harness.scenarios.studies import (
     CONTROL_KINDS,
     PATTERN_STUDIES,
-    UNSAMPLED,
+    WITHOUT,
     arms_of,
     reference_of,
     study_kind,
@@ -44,8 +44,9 @@ class StudySummary:
         ranking: Which of the arms that do all the work finishes it first; None if there are none such to compare.
         effects: What the study asks for, of each arm that it asks it of: ``controls`` each agent's time in requests
             (``service_s``) against the others' absence, ``scaling`` the speedup against the next smaller number of
-            agents (of the smallest: against the agents alone), ``sampling`` the measured efficiency less that without
-            the sampler, the others the wall time against the reference; () if nothing can be said.
+            agents (of the smallest: against the agents alone), ``sampling`` and ``drawing`` the measured efficiency
+            less that without the sampler or the live terminal, the others the wall time against the reference;
+            () if nothing can be said.
         reloads: Arms in which agents with different options share a server.
         left_out: Arms that could not be tried, and why.
         doubts: Arms that were not what their name says, and why.
@@ -132,23 +133,23 @@ def _scaling(found: Mapping[str, ArmValues], agents: int) -> list[Paired]:
     ]
 
 
-def _sampling(found: Mapping[str, ArmValues]) -> list[Paired]:
-    """Measured efficiency with the sampler less the one without, points."""
+def _own_cost(found: Mapping[str, ArmValues], without: str) -> list[Paired]:
+    """Measured efficiency with a part of the instrument less the one without it, points."""
     metric = "measured_efficiency_pct"
-    if CONCURRENT not in found or UNSAMPLED not in found:
+    if CONCURRENT not in found or without not in found:
         return []
-    both = list(zip(found[CONCURRENT].arm, found[UNSAMPLED].arm, strict=True))
+    both = list(zip(found[CONCURRENT].arm, found[without].arm, strict=True))
     if not all(metric in block for pair in both for block in pair):
         return []
-    differences = [sampled[metric] - other[metric] for sampled, other in both]
-    return [Paired(CONCURRENT, UNSAMPLED, None, metric, differences, difference=True)]
+    differences = [usual[metric] - other[metric] for usual, other in both]
+    return [Paired(CONCURRENT, without, None, metric, differences, difference=True)]
 
 
 def _effects(name: str, found: Mapping[str, ArmValues], roles: Sequence[str]) -> tuple[Effect, ...]:
     if study_kind(name) == "scaling":
         return joint_effects(_scaling(found, len(roles)))
-    if study_kind(name) == "sampling":
-        return joint_effects(_sampling(found))
+    if study_kind(name) in WITHOUT:
+        return joint_effects(_own_cost(found, WITHOUT[study_kind(name)]))
     pairs = []
     for arm in found:
         other = reference_of(name, arm)

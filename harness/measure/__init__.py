@@ -9,6 +9,7 @@ from harness.measure.blocks import (
     measure_fallback,
     measure_scenario,
 )
+from harness.measure.board import Board, Onlooker, Seat
 from harness.measure.calibration import CalibrationRun, rounds_for, run_calibration
 from harness.measure.clock import Clock, anchor, monotonic_ns
 from harness.measure.coordinator import Coordinator
@@ -25,6 +26,7 @@ from harness.measure.transport import MeasuringTransport, measuring_client
 __all__ = [
     "AgentPlan",
     "ArmPlan",
+    "Board",
     "CalibrationRun",
     "Clock",
     "Coordinator",
@@ -35,10 +37,12 @@ __all__ = [
     "Look",
     "Lookout",
     "MeasuringTransport",
+    "Onlooker",
     "RequestSettings",
     "Rescuer",
     "ResourceWatch",
     "ScenarioPlan",
+    "Seat",
     "Stop",
     "anchor",
     "bind",

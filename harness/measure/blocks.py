@@ -119,6 +119,8 @@ class _Arms:
             await self.coordinator.settle(agent)
 
     async def _prepare(self, arm: ArmPlan) -> None:
+        if self.coordinator.onlooker is not None:
+            self.coordinator.onlooker.preparing(arm)
         if self.loader is not None:
             for agent in await self.loader.prepare(arm, self.plan.agents):
                 await self.coordinator.settle(agent)  # the first request after a load is slower than all others
@@ -159,6 +161,8 @@ async def measure_block(
         asyncio.CancelledError: If the session was interrupted; the partial block was kept.
     """
     order = plan.order(index)
+    if coordinator.onlooker is not None:
+        coordinator.onlooker.block(plan, index)
     arms = _Arms(plan, coordinator, look, loader)
     error: str | None = "interrupted"
     seen = Surroundings()

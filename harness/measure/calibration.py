@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.measure.blocks import collector_off
+from harness.measure.board import Board
 from harness.measure.loop import LagWatch, loop_name
 from harness.measure.requests import measure_request, nonces, open_connection
 from harness.measure.transport import measuring_client
@@ -48,7 +49,9 @@ def rounds_for(streams: int, requests: int) -> int:
     return max(_ROUNDS, math.ceil(requests / streams))
 
 
-async def run_calibration(streams: int, rounds: int = _ROUNDS, cpus: tuple[int, ...] | None = None) -> CalibrationRun:
+async def run_calibration(
+    streams: int, rounds: int = _ROUNDS, cpus: tuple[int, ...] | None = None, board: Board | None = None
+) -> CalibrationRun:
     """Measures a ground-truth server of two ports with so many streams at once, one request after the other.
 
     A round takes about 0.1 s up to 20 streams; beyond, the server's gaps grow so that it never sends more than 4000
@@ -58,6 +61,7 @@ async def run_calibration(streams: int, rounds: int = _ROUNDS, cpus: tuple[int, 
         streams: Streams at the same time.
         rounds: Requests of each stream.
         cpus: CPUs for the server, or None for all.
+        board: Where it is noted how far each stream has come, as in a session that is drawn; None notes nothing.
 
     Raises:
         ServerError: If the ground-truth server does not start, or a request to it fails.
@@ -65,7 +69,7 @@ async def run_calibration(streams: int, rounds: int = _ROUNDS, cpus: tuple[int, 
     gap_ms = max(_GAP_MS, 1000 * streams / _TOKENS_PER_S)
     config = TruthConfig(behaviour=Behaviour(ttft=Timing(ms=_TTFT_MS), gaps=Timing(ms=gap_ms), tokens=_TOKENS))
     with TruthServer.start(config, cpus=cpus) as server:
-        records, cpu_s, loop_lag = await _measured(server.urls, streams, rounds)
+        records, cpu_s, loop_lag = await _measured(server.urls, streams, rounds, board)
         truths = {true.prompt.partition(" ")[0]: true for true in server.log()}
     failed = next((record for record in records if record.error), None)
     if failed is not None:
@@ -78,9 +82,12 @@ async def run_calibration(streams: int, rounds: int = _ROUNDS, cpus: tuple[int, 
     )
 
 
-async def _measured(urls: Sequence[str], streams: int, rounds: int) -> tuple[list[RequestRecord], float, LoopLag]:
+async def _measured(
+    urls: Sequence[str], streams: int, rounds: int, board: Board | None
+) -> tuple[list[RequestRecord], float, LoopLag]:
     records: list[RequestRecord] = []
     nonce = nonces()
+    seats = dict(enumerate(board.seats(streams) if board is not None else ()))
     clients = [measuring_client(url) for url in urls]
     try:
         await asyncio.gather(*(open_connection(clients[i % len(clients)]) for i in range(streams)))
@@ -90,7 +97,8 @@ async def _measured(urls: Sequence[str], streams: int, rounds: int) -> tuple[lis
                 text = nonce()
                 body = generate_body(_MODEL, f"{text} calibration", {"num_predict": _TOKENS})
                 client = clients[position % len(clients)]
-                await measure_request(client, name="calibration", nonce=text, body=body, sink=records)
+                seat = seats.get(position)
+                await measure_request(client, name="calibration", nonce=text, body=body, sink=records, seat=seat)
 
         with collector_off(), LagWatch() as watch:
             before_s = time.process_time()

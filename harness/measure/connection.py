@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import httpx
 
+from harness.measure.board import SEAT
 from harness.measure.clock import monotonic_ns
 from harness.measure.readiness import Readiness
 from harness.measure.stamped import Piece, StampedStream
@@ -63,7 +64,13 @@ class Connection:
         """
         content = await request.aread()
         timeout = request.extensions.get("timeout", {})
-        stream = StampedStream(self.release, method=request.method, connected=connected, read_s=timeout.get("read"))
+        stream = StampedStream(
+            self.release,
+            method=request.method,
+            connected=connected,
+            read_s=timeout.get("read"),
+            seat=request.extensions.get(SEAT),
+        )
         self._stream = stream
         message = _head_of(request) + _framed(request, content)
         try:

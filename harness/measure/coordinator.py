@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from harness.measure.board import Onlooker, Seat
 from harness.measure.clock import Clock, monotonic_ns
 from harness.measure.host import HostWatch
 from harness.measure.loop import LagWatch
@@ -35,6 +36,7 @@ class _Attempt:
     """An agent's run while it is under way; one that is never let in was cancelled."""
 
     plan: AgentPlan
+    seat: Seat | None = None
     queued_ns: int = 0
     admitted_ns: int | None = None
     finished_ns: int | None = None
@@ -65,6 +67,7 @@ class Coordinator:
         clock: The clock.
         host: Watches who else keeps the CPUs busy; None does not.
         resources: Samples what servers and GPUs use; None does not.
+        onlooker: Is told what is about to be measured, and has agents' progress noted; None is not.
     """
 
     clients: Mapping[str, httpx.AsyncClient]
@@ -73,12 +76,16 @@ class Coordinator:
     clock: Clock = monotonic_ns
     host: HostWatch | None = None
     resources: ResourceWatch | None = None
+    onlooker: Onlooker | None = None
 
     async def run(self, arm: ArmPlan, sink: list[Run]) -> None:
         """Runs an arm and appends the run to ``sink``, also when it is cancelled half-way."""
         slots = asyncio.Semaphore(arm.slots)
         attempts = [_Attempt(agent) for agent in arm.agents]
         behind = [_Attempt(agent) for agent in arm.background]
+        if self.onlooker is not None:
+            for attempt, seat in zip((*attempts, *behind), self.onlooker.arm(arm), strict=False):
+                attempt.seat = seat
         span = self.host.start({agent.url for agent in (*arm.agents, *arm.background)}) if self.host else None
         used = self.resources.start_span() if self.resources and arm.sampled else None
         started_ns = self.clock()
@@ -132,10 +139,14 @@ class Coordinator:
         async with slots:
             attempt.admitted_ns = self.clock()
             attempt.error = None
+            if attempt.seat is not None:
+                attempt.seat.admitted()
             try:
                 await self._work(attempt)
             finally:
                 attempt.finished_ns = self.clock()
+                if attempt.seat is not None:
+                    attempt.seat.left(failed=attempt.error is not None)
 
     async def _work(self, attempt: _Attempt) -> None:
         plan = attempt.plan
@@ -157,6 +168,7 @@ class Coordinator:
                     body=generate_body(plan.model, f"{nonce} {padding}{prompt}", plan.options),
                     sink=attempt.requests,
                     clock=self.clock,
+                    seat=attempt.seat,
                 )
             finally:
                 under_way.remove(task)

@@ -51,6 +51,7 @@ class ArmPlan:
         background: Agents that keep their servers busy until the others have ended.
         absent: Agents whose servers hold no model meanwhile.
         sampled: Whether resources are sampled meanwhile.
+        drawn: Whether the live terminal is drawn meanwhile, if there is one.
     """
 
     name: str
@@ -60,6 +61,7 @@ class ArmPlan:
     background: tuple[AgentPlan, ...] = ()
     absent: tuple[AgentPlan, ...] = ()
     sampled: bool = True
+    drawn: bool = True
 
 
 def solo_arms(agents: tuple[AgentPlan, ...]) -> tuple[ArmPlan, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import httpx
 import msgspec
 
+from harness.measure.board import SEAT, Seat
 from harness.measure.clock import Clock, monotonic_ns
 from harness.measure.stamped import StampedStream
 from harness.measure.transport import stamped_stream
@@ -65,18 +66,23 @@ async def measure_request(
     body: Mapping[str, object],
     sink: list[RequestRecord],
     clock: Clock = monotonic_ns,
+    seat: Seat | None = None,
 ) -> RequestRecord:
     """Sends one streamed request and appends its record to ``sink``, however it ends.
 
     A failed request is a record with ``error`` set, never an exception; only a cancellation passes through, after
-    the record of what had come so far was kept.
+    the record of what had come so far was kept. What comes is noted at ``seat`` as it comes, if there is one.
 
     Raises:
         asyncio.CancelledError: If the caller gave up (deadline, interrupt).
     """
-    received = _Received(clock)
+    received = _Received(clock, seat)
     error: str | None = "cancelled before its stream ended"
     content = msgspec.json.encode(body)
+    extensions: dict[str, object] = {"trace": received.trace}
+    if seat is not None:
+        extensions[SEAT] = seat
+        seat.asks(clock())
     asked_ns = clock()
     try:
         async with client.stream(
@@ -84,7 +90,7 @@ async def measure_request(
             _generate_url(client.base_url),
             content=content,
             headers=_HEADERS,
-            extensions={"trace": received.trace},
+            extensions=extensions,
         ) as response:
             await received.take(response)
         error = None if response.is_success else f"HTTP {response.status_code}"
@@ -92,6 +98,8 @@ async def measure_request(
         error = _failure(failure)
     finally:
         ended_ns = clock()
+        if seat is not None:
+            seat.answered()
         chunks, stamped_by, read_lag_max_ns = received.stamped()
         folded = fold_stream(chunks)
         if error is None:
@@ -121,8 +129,9 @@ async def measure_request(
 class _Received:
     """What came for one request: from the measuring transport with its stamps, from any other stamped as it is read."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, seat: Seat | None) -> None:
         self._clock = clock
+        self._seat = seat
         self._stream: StampedStream | None = None
         self._chunks: list[Chunk] = []
         self._instants: dict[str, int] = {}
@@ -138,6 +147,8 @@ class _Received:
             return
         async for data in response.aiter_raw():
             self._chunks.append(Chunk(len(self._chunks), self._clock(), data))
+            if self._seat is not None:
+                self._seat.heard(self.sent_ns or 0, len(self._chunks), self._chunks[-1].received_ns)
 
     @property
     def sent_ns(self) -> int | None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import httptools
 import httpx
 
+from harness.measure.board import Seat
 from harness.measure.clock import monotonic_ns
 from harness.records import Chunk
 from harness.records.stream import StampedBy
@@ -33,7 +34,15 @@ class StampedStream(httpx.AsyncByteStream):
         headers: The response's headers as they came.
     """
 
-    def __init__(self, release: Callable[[], None], *, method: str, connected: bool, read_s: float | None) -> None:
+    def __init__(
+        self,
+        release: Callable[[], None],
+        *,
+        method: str,
+        connected: bool,
+        read_s: float | None,
+        seat: Seat | None = None,
+    ) -> None:
         """Waits for an answer to ``method``.
 
         Args:
@@ -41,6 +50,7 @@ class StampedStream(httpx.AsyncByteStream):
             method: The request's HTTP method.
             connected: A connection was opened for the request.
             read_s: httpx's read timeout, the longest silence, s; None is no limit.
+            seat: Where it is noted what has come; None if nobody looks.
         """
         self.sent_ns = 0
         self.connected = connected
@@ -50,6 +60,7 @@ class StampedStream(httpx.AsyncByteStream):
         self._release = release
         self._bodiless = method == "HEAD"
         self._read_s = read_s
+        self._seat = seat
         self._silence: asyncio.TimerHandle | None = None
         self._offset_before = self._offset_after = kernel_stamps.clock_offset()
         self._reads: list[tuple[int, kernel_stamps.Ancillary]] = []
@@ -146,6 +157,8 @@ class StampedStream(httpx.AsyncByteStream):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._reusable = False  # also where the answer was whole, and nobody knows what came after it
             self.failed(httpx.RemoteProtocolError(f"the answer is not HTTP/1.1: {error}"))
+        if self._seat is not None and self._bodies:
+            self._seat.heard(self.sent_ns, len(self._bodies), instant_ns)
         if self._news is not None:
             self._news.set()
 

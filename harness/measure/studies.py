@@ -22,6 +22,7 @@ from harness.scenarios.studies import (
     SINGLE_PARALLEL,
     SMALLER_CONTEXT,
     STAGGERED,
+    UNDRAWN,
     UNSAMPLED,
     control_arm,
     together_arm,
@@ -161,6 +162,15 @@ def sampling_arms(ground: Ground) -> Arms:
     """Each agent alone, and all together with and without the sampler of resources."""
     together = ArmPlan(CONCURRENT, ground.agents, ground.slots)
     return Arms((*solo_arms(ground.agents), together, replace(together, name=UNSAMPLED, sampled=False)), {})
+
+
+def drawing_arms(ground: Ground, *, drawn: bool) -> Arms:
+    """Each agent alone, and all together with and without the live terminal; ``drawn``: there is one."""
+    together = ArmPlan(CONCURRENT, ground.agents, ground.slots)
+    arms = (*solo_arms(ground.agents), together)
+    if not drawn:
+        return Arms(arms, {UNDRAWN: "nothing is drawn here anyway: there is no live terminal"})
+    return Arms((*arms, replace(together, name=UNDRAWN, drawn=False)), {})
 
 
 def ladder_arms(ground: Ground, delay_s: float, gpu_share: float, stagger_s: float = 0.0) -> Arms:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from harness.plugin.choosing import (
 from harness.plugin.extensions import Extensions, collected, too_late
 from harness.plugin.flags import add_options
 from harness.plugin.layers import Layers, layered
+from harness.plugin.live import open_display
 from harness.plugin.opening import open_session
 from harness.plugin.options import Settings, read_settings
 from harness.plugin.session import PerfSession
@@ -33,6 +35,7 @@ from harness.plugin.timings import RecordedTimer, recorded_timer, store_timings
 from harness.records.errors import HarnessError
 from harness.report import breach_message, invalid_message, printable, printable_lines
 from harness.report.exports.properties import scenario_properties, session_properties, study_properties
+from harness.report.live.display import Display
 from harness.report.presets import SettingSource
 
 _SETTINGS = pytest.StashKey[Settings]()
@@ -154,13 +157,15 @@ def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest
     return [printable(line) for line in lines]
 
 
-def _say(config: pytest.Config) -> Callable[[str], None]:
-    """Writes a line to the terminal through the output capture; quiet with -q."""
+def _say(config: pytest.Config, display: Display | None) -> Callable[[str], None]:
+    """Writes a line to the terminal, above what a display shows, or through the output capture; quiet with -q."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     capture = config.pluginmanager.get_plugin("capturemanager")
 
     def say(line: str) -> None:
         if reporter is None or capture is None or config.get_verbosity() < 0:
+            return
+        if display is not None and display.write([printable(line)]):
             return
         with capture.global_and_fixture_disabled():
             reporter.ensure_newline()
@@ -177,15 +182,18 @@ async def perf_session(request: pytest.FixtureRequest) -> AsyncIterator[PerfSess
         pytest.fail(_NOT_DISTRIBUTED, pytrace=False)
     if _SESSION in config.stash:
         pytest.exit(_TWO_LOOPS, returncode=pytest.ExitCode.USAGE_ERROR)
+    settings = config.stash[_SETTINGS]
+    display = open_display(config) if settings.live else None
     try:
-        async with open_session(config.stash[_SETTINGS], config.rootpath, _say(config)) as session:
-            config.stash[_SESSION] = session
-            if config.pluginmanager.hasplugin("junitxml"):
-                record = request.getfixturevalue("record_testsuite_property")
-                for name, value in session_properties(session.session, str(session.journal.path)):
-                    record(name, value)
-            yield session
-            config.stash[_NOTES] += [line] if (line := session.save_baseline()) else []
+        with display or nullcontext():
+            async with open_session(settings, config.rootpath, _say(config, display), display) as session:
+                config.stash[_SESSION] = session
+                if config.pluginmanager.hasplugin("junitxml"):
+                    record = request.getfixturevalue("record_testsuite_property")
+                    for name, value in session_properties(session.session, str(session.journal.path)):
+                        record(name, value)
+                yield session
+                config.stash[_NOTES] += [line] if (line := session.save_baseline()) else []
     except HarnessError as error:
         pytest.exit(printable_lines(str(error)), returncode=pytest.ExitCode.USAGE_ERROR)
 

@@ -125,6 +125,11 @@ OPTIONS: tuple[tuple[str, str | None, str], ...] = (
         "FILE",
         "a TOML file of options, without dashes in front: max-runs = 20; below the environment and the command line",
     ),
+    (
+        "--no-live",
+        None,
+        "do not draw the live terminal (drawn on a terminal only, and not with -q or in CI)",
+    ),
     ("--no-calibration", None, "do not measure the instrument's own error first (about a second)"),
     ("--journal", "FILE", "journal of all raw timings (default: a new file in .perf/)"),
     *((flag, "FILE", text) for flag, text in OUTPUT_OPTIONS),

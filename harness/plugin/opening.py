@@ -25,6 +25,7 @@ from harness.measure import (
 )
 from harness.plugin.checking import perf_session_checklist
 from harness.plugin.compare import stored_baselines
+from harness.plugin.live import LiveView
 from harness.plugin.options import Settings
 from harness.plugin.planning import Planner, base_plan, num_threads, options_of
 from harness.plugin.session import PerfSession, Say
@@ -32,6 +33,7 @@ from harness.plugin.sweeping import SweepProgress
 from harness.records import BaseSide, Calibration, ServerInfo, Session
 from harness.report import calibration_line
 from harness.report.checklist import preflight_lines
+from harness.report.live.display import Display
 from harness.scenarios import PROFILES, Scenario
 from harness.servers.fleet import Server, open_servers
 from harness.servers.host import usable_cores
@@ -107,14 +109,18 @@ async def _open_clients(stack: contextlib.AsyncExitStack, urls: Sequence[str]) -
     return {url: await stack.enter_async_context(measuring_client(url)) for url in dict.fromkeys(urls)}
 
 
-async def _calibrate(settings: Settings, streams: int, say: Say) -> tuple[Calibration, ...]:
-    """Measures what the instrument is off by; a bad result may be a moment's noise and is looked at again."""
+async def _calibrate(settings: Settings, streams: int, say: Say, live: LiveView) -> tuple[Calibration, ...]:
+    """Measures what the instrument is off by; a bad result may be a moment's noise and is looked at again.
+
+    It is shown as scenarios are, so that what drawing does to the instrument is part of the result.
+    """
     if not settings.calibrate:
         say("  instrument: not calibrated (--no-calibration)")
         return ()
     found: list[Calibration] = []
     for _ in range(_CALIBRATIONS):
-        run = await run_calibration(streams)
+        with live.showing_streams(streams):
+            run = await run_calibration(streams, board=live.board)
         found.append(calibration_of(run.pairs, streams=streams, cpu_s=run.cpu_s, loop_lag=run.loop_lag, loop=run.loop))
         say(calibration_line(found[-1]))
         if not calibration_faults(found[-1], settings.instrument):
@@ -129,13 +135,16 @@ def _server_line(info: ServerInfo, model: str, side: str = "") -> str:
 
 
 @asynccontextmanager
-async def open_session(settings: Settings, root: Path, say: Say) -> AsyncIterator[PerfSession]:
+async def open_session(
+    settings: Settings, root: Path, say: Say, display: Display | None = None
+) -> AsyncIterator[PerfSession]:
     """Opens a session: servers ready, model loaded, journal begun; on exit everything of ours is gone.
 
     Raises:
         HarnessError: If anything of that cannot be had; its message says what to do.
     """
     async with contextlib.AsyncExitStack() as stack:
+        live = LiveView(display, settings)
         candidate = await _open_side(stack, settings.selection, settings, say)
         base = await _open_base(stack, candidate, settings, say)
         infos, model = candidate.infos, candidate.model
@@ -152,7 +161,7 @@ async def open_session(settings: Settings, root: Path, say: Say) -> AsyncIterato
             max_concurrent=settings.max_concurrent or _most_agents(settings),
             settings={"block_deadline_s": f"{settings.deadline_s:g}", **settings.selection.facts},
         )
-        planner = Planner(settings, session, threads, candidate.parallel_url)
+        planner = Planner(settings, session, threads, candidate.parallel_url, live.board is not None)
         plans = {scenario.name: planner.scenario(scenario) for scenario in settings.scenarios}
         studies = {study.name: planner.study(study) for study in settings.studies}
         base_plans = {}
@@ -165,7 +174,7 @@ async def open_session(settings: Settings, root: Path, say: Say) -> AsyncIterato
         every = plans | {name: plan for name, (plan, _) in studies.items()}
         session = replace(session, options=options_of(every))
         baselines = stored_baselines(settings.baselines, session, say)
-        session = replace(session, calibrations=await _calibrate(settings, session.max_concurrent, say))
+        session = replace(session, calibrations=await _calibrate(settings, session.max_concurrent, say, live))
         servers = candidate.servers + (base.servers if base and base.servers is not candidate.servers else ())
         clients = await _open_clients(stack, [server.url for server in servers])
         journal, stored = _journal(settings, session, root)
@@ -182,7 +191,11 @@ async def open_session(settings: Settings, root: Path, say: Say) -> AsyncIterato
         for url in watch.untold:
             say(f"  the process of {url} is not known: other processes on its CPUs are not told from it")
         sampler = stack.enter_context(ResourceWatch.start(servers)) if settings.sample else None
-        coordinator = Coordinator(clients, settings.workflows, nonces(), host=watch, resources=sampler)
+        live.servers = watch.servers if settings.sample else ()
+        onlooker = live if live.board is not None else None
+        coordinator = Coordinator(
+            clients, settings.workflows, nonces(), host=watch, resources=sampler, onlooker=onlooker
+        )
         perf = PerfSession(
             settings=settings,
             servers=servers,
@@ -196,6 +209,7 @@ async def open_session(settings: Settings, root: Path, say: Say) -> AsyncIterato
             look=Lookout(servers, watch).look,
             baselines=baselines,
             say=say,
+            live=live,
         )
         _take_up(perf, stored)
         for name in plans:  # levels for so many gates and looks are missed now, not after the measuring

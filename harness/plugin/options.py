@@ -65,6 +65,7 @@ class Settings:
     preflight: str
     mitigate: bool
     sample: bool
+    live: bool
     rates: ErrorRates
     base: BaseChoice | None
     baselines: BaselineChoice | None
@@ -230,6 +231,7 @@ def read_settings(
         preflight=read.one_of("--preflight", PREFLIGHTS) or PREFLIGHTS[0],
         mitigate=read.switch("--mitigate"),
         sample=not read.switch("--no-sampling"),
+        live=not read.switch("--no-live"),
         rates=read_rates(read, ErrorRates()),
         base=base,
         baselines=baselines,

@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.measure import AgentPlan, RequestSettings, ScenarioPlan, bind
-from harness.measure.studies import Arms, Ground, control_arms, ladder_arms, pattern_arms, sampling_arms, scaling_arms
+from harness.measure.studies import (
+    Arms,
+    Ground,
+    control_arms,
+    drawing_arms,
+    ladder_arms,
+    pattern_arms,
+    sampling_arms,
+    scaling_arms,
+)
 from harness.plugin.options import Settings
 from harness.records import Block, ServerInfo, Session
 from harness.records.session import BASE, solo_arm
@@ -48,12 +57,14 @@ class Planner:
         session: Servers, model and profile.
         threads: ``num_thread`` by server.
         parallel_url: The server that works on several requests at once, or None.
+        drawn: There is a live terminal.
     """
 
     settings: Settings
     session: Session
     threads: tuple[int | None, ...]
     parallel_url: str | None
+    drawn: bool = False
 
     @property
     def _urls(self) -> tuple[str, ...]:
@@ -82,6 +93,8 @@ class Planner:
         kind = study_kind(study.name)
         if kind in PATTERN_STUDIES:
             return self._compared(study.name, ground, pattern_arms(ground))
+        if kind == "drawing":
+            return self._compared(study.name, ground, drawing_arms(ground, drawn=self.drawn))
         arms = {"controls": control_arms, "scaling": scaling_arms, "sampling": sampling_arms}[kind]
         return self._compared(study.name, ground, arms(ground))
 

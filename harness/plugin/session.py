@@ -13,6 +13,7 @@ from harness.judge.sweep import sweep_rows
 from harness.judge.validity import study_reasons
 from harness.measure import Coordinator, Look, ScenarioPlan
 from harness.plugin.driving import Driver
+from harness.plugin.live import LiveView
 from harness.plugin.options import Settings
 from harness.plugin.planning import Planner, options_of
 from harness.plugin.sweeping import SweepProgress, blocks_left
@@ -53,6 +54,7 @@ class PerfSession:
         studied: Judged studies so far.
         unfit: Why nothing is to be measured, found before; None if nothing speaks against it.
         sweep: The sweep whose cells are the scenarios; None if there is none.
+        live: What is shown while it measures.
     """
 
     settings: Settings
@@ -73,6 +75,7 @@ class PerfSession:
     studied: dict[str, StudySummary] = field(default_factory=dict)
     unfit: str | None = None
     sweep: SweepProgress | None = None
+    live: LiveView = field(default_factory=LiveView)
     _driver: Driver = field(init=False)
     _visits: list[Visit] = field(default_factory=list)
 
@@ -92,7 +95,8 @@ class PerfSession:
             self._begin(name, terms)
             self._ensure_fit()
             if name not in self.summaries and unfit(self.session, terms) is None:
-                await self._blocks_of(name, terms, profile or self.session.profile)
+                with self.live.showing(name):
+                    await self._blocks_of(name, terms, profile or self.session.profile)
         except HarnessError as error:
             fault = self._keep_fault(name, error)
             raise
@@ -114,7 +118,11 @@ class PerfSession:
 
     async def _blocks_of(self, name: str, terms: Terms, profile: str) -> None:
         def decided(blocks: Sequence[Block]) -> bool:
-            return not terms.stopping.fixed and not judge_measured(self.session, name, blocks, terms).undecided
+            if terms.stopping.fixed and not self.live.shown:
+                return False
+            so_far = judge_measured(self.session, name, blocks, terms)
+            self.live.judged(so_far, terms.stopping)
+            return not terms.stopping.fixed and not so_far.undecided
 
         plan, base = self.plans[name], self.base_plans.get(name)
         if self.sweep is not None:
@@ -186,7 +194,8 @@ class PerfSession:
                 before = tuple(self.blocks.get(plan.name, ()))
                 left = plan.runs - sum(not study_reasons(block) for block in before if not block.warmup)
                 if left > 0:
-                    await self._driver.scenario(plan, lambda _blocks: False, before, left)
+                    with self.live.showing(plan.name):
+                        await self._driver.scenario(plan, lambda _blocks: False, before, left)
         except HarnessError as error:
             fault = self._keep_fault(plan.name, error)
             raise
@@ -278,6 +287,7 @@ class PerfSession:
                 self.say(self.sweep.line(block, self._visits))
         else:
             self.say(study_progress_line(block, self.settings.study_runs, self.settings.instrument))
+        self.live.kept(block)
 
 
 def _memory_before(blocks: Sequence[Block], block: Block) -> tuple[ModelMemory, ...]:

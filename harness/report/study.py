@@ -82,18 +82,18 @@ def _scaling(study: StudySummary) -> str:
     )
 
 
-def _sampling(study: StudySummary) -> str:
+def _own_cost(study: StudySummary) -> str:
     if not study.effects:
         return "nothing was compared"
-    effect = study.effects[0]
+    kind, effect = study_kind(study.name), study.effects[0]
     estimate, metric = effect.estimate, effect.metric
-    without, sampled = (study.arm(arm or "") for arm in (effect.against, effect.arm))
-    both = [f"{arm.estimates[metric].point:.1f} %" for arm in (sampled, without) if arm]
+    without, usual = (study.arm(arm or "") for arm in (effect.against, effect.arm))
+    both = [f"{arm.estimates[metric].point:.1f} %" for arm in (usual, without) if arm]
     span = "" if estimate.low is None or estimate.high is None else f" ({estimate.low:+.2f} to {estimate.high:+.2f})"
     said = {
-        "less": "sampling costs efficiency",
-        "more": "sampled runs were more efficient, which no sampler can do: something else differed",
-        "nothing": "no cost of sampling was shown: the interval includes 0",
+        "less": f"{kind} costs efficiency",
+        "more": f"runs with {kind} were more efficient, which it cannot do: something else differed",
+        "nothing": f"no cost of {kind} was shown: the interval includes 0",
     }[effect.shown]
     return (
         f"{said}: measured efficiency {both[0]} with it and {both[1]} without, "
@@ -115,7 +115,8 @@ def _ladder(study: StudySummary) -> str:
 _ANSWERS: Mapping[str, Callable[[StudySummary], str]] = {
     "controls": _controls,
     "scaling": _scaling,
-    "sampling": _sampling,
+    "sampling": _own_cost,
+    "drawing": _own_cost,
 }
 
 

@@ -28,6 +28,11 @@ NAMES = {
 """Metrics in words."""
 
 
+def metric_words(metric: str) -> str:
+    """What a metric with a limit, or one that is compared, is called."""
+    return NAMES[metric]
+
+
 def _figure(metric: str, value: float) -> str:
     if metric == "contention_rate":
         return f"{100 * value:.1f} %"

@@ -17,7 +17,9 @@ PATTERN_ARMS = (DUAL, SINGLE, SINGLE_PARALLEL, SEQUENTIAL)
 ABSENT, IDLE, PREFILL, DECODE = "absent", "idle", "prefill", "decode"
 CONTROL_KINDS = (ABSENT, IDLE, PREFILL, DECODE)
 
-UNSAMPLED = "unsampled"
+UNSAMPLED, UNDRAWN = "unsampled", "undrawn"
+WITHOUT: Mapping[str, str] = {"sampling": UNSAMPLED, "drawing": UNDRAWN}
+"""Studies of what the instrument itself costs: all agents at once as usual, and in this arm without it."""
 SMALLER_CONTEXT = "smaller_context"
 MORE_GPU_LAYERS = "more_gpu_layers"
 STAGGERED = "staggered"
@@ -61,6 +63,7 @@ STUDIES: Mapping[str, Study] = {
         Study("controls", "what the others' presence, prefill and decode cost each agent", "chimera_homo"),
         Study("scaling", "what each further agent gains", "chimera_homo"),
         Study("sampling", "what sampling the resources costs", "chimera_homo"),
+        Study("drawing", "what drawing the live terminal costs", "chimera_homo"),
     )
 }
 
@@ -85,6 +88,7 @@ _TITLES: Mapping[str, str] = {
     SEQUENTIAL: "one server, one agent after the other",
     CONCURRENT: "all agents at once",
     UNSAMPLED: "all at once, resources not sampled",
+    UNDRAWN: "all at once, nothing drawn",
     SMALLER_CONTEXT: "a smaller context",
     MORE_GPU_LAYERS: "more layers on the GPU",
     STAGGERED: "one agent starts after the other",
@@ -131,8 +135,8 @@ def arms_of(study: str, roles: Sequence[str]) -> tuple[str, ...]:
         return tuple(control_arm(kind, role) for role in roles for kind in CONTROL_KINDS)
     if kind == "scaling":
         return (*solos, *(together_arm(size) for size in together_sizes(len(roles))))
-    if kind == "sampling":
-        return (*solos, CONCURRENT, UNSAMPLED)
+    if kind in WITHOUT:
+        return (*solos, CONCURRENT, WITHOUT[kind])
     return (*solos, CONCURRENT, *LADDER) if study.startswith(MITIGATION) else ()
 
 
@@ -145,8 +149,8 @@ def reference_of(study: str, arm: str) -> str | None:
         found = DUAL
     elif asked == "controls" and colon:
         found = control_arm(ABSENT, role)
-    elif asked == "sampling" and arm == CONCURRENT:
-        found = UNSAMPLED
+    elif asked in WITHOUT and arm == CONCURRENT:
+        found = WITHOUT[asked]
     elif study.startswith(MITIGATION) and kind != "solo":
         found = CONCURRENT
     return None if found == arm else found

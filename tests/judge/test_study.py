@@ -61,13 +61,11 @@ def scaling(index: int, last: float = 2000.0) -> Block:
     return build_study_block(arms, index=index, study="scaling")
 
 
-def sampling(index: int, cost: float) -> Block:
-    """Two agents together with and without the sampler."""
+def own_cost(index: int, cost: float, study: str, without: str) -> Block:
+    """Two agents together with and without a part of the instrument."""
     arms = {"solo:A": {"A": 1000.0}, "solo:B": {"B": 1000.0}}
-    both = {"concurrent": 1100.0 + cost + index, "unsampled": 1100.0 + 2 * (index % 3)}
-    return build_study_block(
-        arms | {arm: {"A": ms, "B": ms} for arm, ms in both.items()}, index=index, study="sampling"
-    )
+    both = {"concurrent": 1100.0 + cost + index, without: 1100.0 + 2 * (index % 3)}
+    return build_study_block(arms | {arm: {"A": ms, "B": ms} for arm, ms in both.items()}, index=index, study=study)
 
 
 def mitigation(index: int) -> Block:
@@ -461,14 +459,17 @@ def test_fairness_is_of_what_is_left_of_each_agents_own_pace(together: float, in
     assert arm_values(block, block.runs[2])["jain_index"] == pytest.approx(index)
 
 
+@pytest.mark.parametrize(("name", "without"), [("sampling", "unsampled"), ("drawing", "undrawn")])
 @pytest.mark.parametrize(("cost", "shown"), [(0.0, "nothing"), (30.0, "less")])
-def test_sampling_tells_the_difference_of_efficiency(cost: float, shown: str) -> None:
-    """With the sampler less without it, in points, and whether its interval includes 0."""
-    study = judged([sampling(i, cost) for i in (-2, -1, 0, 1, 2, 3)])
+def test_the_instruments_own_cost_is_a_difference_of_efficiency(
+    name: str, without: str, cost: float, shown: str
+) -> None:
+    """With the sampler, or the live terminal, less without it, in points, and whether its interval includes 0."""
+    study = judged([own_cost(i, cost, name, without) for i in (-2, -1, 0, 1, 2, 3)])
     (effect,) = study.effects
     assert (effect.arm, effect.against, effect.metric, effect.shown) == (
         "concurrent",
-        "unsampled",
+        without,
         "measured_efficiency_pct",
         shown,
     )

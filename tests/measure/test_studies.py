@@ -11,6 +11,7 @@ from harness.measure.studies import (
     Arms,
     Ground,
     control_arms,
+    drawing_arms,
     ladder_arms,
     pattern_arms,
     sampling_arms,
@@ -123,6 +124,17 @@ def test_sampling_differs_in_the_sampler_alone() -> None:
     assert arms["concurrent"].sampled
     assert not arms["unsampled"].sampled
     assert arms["concurrent"].agents == arms["unsampled"].agents
+
+
+def test_drawing_differs_in_the_live_terminal_alone() -> None:
+    """The same agents at once, with and without; where there is no such terminal the reason is told."""
+    arms = named(drawing_arms(ground(), drawn=True))
+    assert arms["concurrent"].drawn
+    assert not arms["undrawn"].drawn
+    assert arms["concurrent"].agents == arms["undrawn"].agents
+    nowhere = drawing_arms(ground(), drawn=False)
+    assert "undrawn" not in named(nowhere)
+    assert list(nowhere.left_out) == ["undrawn"]
 
 
 def test_the_ladder_changes_one_thing_at_a_time() -> None:

@@ -157,10 +157,11 @@ def test_plain_options_of_how_it_is_measured_land_where_they_belong() -> None:
         preflight="warn",
         mitigate=True,
         no_sampling=True,
+        no_live=True,
         preset="production",
     )
     assert (settings.stagger_s, settings.padding) == (0.25, {"Insight": 200, "DataCollector": 0})
-    assert (settings.preflight, settings.mitigate, settings.sample) == ("warn", True, False)
+    assert (settings.preflight, settings.mitigate, settings.sample, settings.live) == ("warn", True, False, False)
     assert settings.preset == PRESETS["production"]
 
 

@@ -34,7 +34,7 @@ def planner_of(settings: Settings, *, servers: int = 2, size_vram: int = 0, para
     """A planner on so many servers, with two threads for each."""
     agents = max(len(scenario.agents) for scenario in settings.studied.values())
     session = replace(build_session(), servers=infos(servers, size_vram=size_vram), model="m", max_concurrent=agents)
-    return Planner(settings, session, (2,) * servers, parallel_url)
+    return Planner(settings, session, (2,) * servers, parallel_url, drawn=True)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_tokens_are_the_profiles_unless_they_are_given() -> None:
     assert {agent.options["num_predict"] for agent in plan.agents} == {PROFILES["embedded"].num_predict}
 
 
-@pytest.mark.parametrize("name", ["patterns", "patterns_hetero", "controls", "scaling", "sampling"])
+@pytest.mark.parametrize("name", ["patterns", "patterns_hetero", "controls", "scaling", "sampling", "drawing"])
 @pytest.mark.parametrize("agents", [2, 4])
 def test_every_study_has_its_arms_on_the_agents_of_its_scenario(name: str, agents: int) -> None:
     """Each with a server of its own; the blocks are the studies', and so is the deadline of each."""

@@ -9,7 +9,8 @@ import pytest
 
 from harness.judge import StudySummary, judge_study
 from harness.records import Block, ModelMemory
-from harness.report import study_json, study_lines
+from harness.report import study_lines
+from harness.report.study_json import study_json
 from harness.testing import build_study_block
 
 MIB = 2**20
@@ -161,7 +162,7 @@ def test_scaling_says_what_all_agents_reach_and_what_each_step_gains() -> None:
             "no cost of sampling was shown: the interval includes 0: measured efficiency 90.9 % with it and 90.9 %",
         ),
         (1200.0, "sampling costs efficiency: measured efficiency 83.3 % with it and 90.9 %"),
-        (1000.0, "sampled runs were more efficient, which no sampler can do: something else differed: measured"),
+        (1000.0, "runs with sampling were more efficient, which it cannot do: something else differed: measured"),
     ],
 )
 def test_sampling_says_whether_its_cost_was_shown(sampled: float, said: str) -> None:

@@ -1,0 +1,1 @@
+"""What drawing the live terminal costs the instrument: ``python -m perf.live``."""
