@@ -8,7 +8,7 @@ from dataclasses import asdict
 from harness.judge.interference import OTHERS, Effect, strongest
 from harness.judge.phases import PHASES, Phase
 from harness.judge.statistics import Estimate
-from harness.report.text import aligned, printable
+from harness.report.text import Grid, printable
 
 _DOES = {"idle": "is idle", "loading": "loads", "queue": "waits", "prefill": "prefills", "decode": "decodes"}
 _DO = {"idle": "are idle", "loading": "load", "queue": "wait", "prefill": "prefill", "decode": "decode"}
@@ -51,18 +51,15 @@ def interference_json(effects: Sequence[Effect]) -> dict[str, object]:
     }
 
 
-def interference_lines(name: str, effects: Sequence[Effect]) -> list[str]:
-    """The matrix: a line for each victim's phase and aggressor, a column for what the aggressor did; no lines for none.
+def interference_grid(name: str, effects: Sequence[Effect]) -> Grid:
+    """The matrix: a row for each victim's phase and aggressor, a column for what the aggressor did.
 
-    Each cell is how much longer it took than alone, %, and its interval. Columns that are nowhere are left out. Below
-    stand the effect to name and what it cost, or that there is none.
+    Each cell is how much longer it took than alone, %, and its interval. Columns that are nowhere are left out.
 
     Args:
         name: The scenario.
-        effects: Its effects.
+        effects: Its effects, n >= 1.
     """
-    if not effects:
-        return []
     phases = [phase for phase in PHASES if any(effect.aggressor_phase == phase for effect in effects)]
     cells = {(*_row(effect), effect.aggressor_phase): _cell(effect.ratio) for effect in effects}
     rows = [["%", "while", *phases]]
@@ -71,7 +68,15 @@ def interference_lines(name: str, effects: Sequence[Effect]) -> list[str]:
         values = [cells.get((*row, phase), _ABSENT) for phase in phases]
         rows.append([f"{printable(victim)}'s {kind}", printable(aggressor), *values])
     title = f"{name}: who slows whom: longer than alone by so many % (95 % interval), by what the other did meanwhile"
-    return [title, *aligned(rows, left=(0, 1), indent="  "), f"  {_conclusion(strongest(effects))}"]
+    return Grid(title, rows, (0, 1))
+
+
+def interference_lines(name: str, effects: Sequence[Effect]) -> list[str]:
+    """The matrix for the terminal, the effect to name and what it cost, or that there is none; no lines for no effects."""
+    if not effects:
+        return []
+    grid = interference_grid(name, effects)
+    return [grid.title, *grid.lines(), f"  {conclusion(effects)}"]
 
 
 def _row(effect: Effect) -> tuple[str, str, str]:
@@ -82,7 +87,9 @@ def _cell(ratio: Estimate) -> str:
     return f"{_percent(ratio.point)} {_interval(ratio)}".rstrip()
 
 
-def _conclusion(named: Effect | None) -> str:
+def conclusion(effects: Sequence[Effect]) -> str:
+    """The effect to name and what it cost, or that there is none."""
+    named = strongest(effects)
     if named is None:
         return "no effect of at least 2 % is beyond doubt"
     cost = f"{named.excess_ms:.0f} ms a block, {100 * named.share:.0f} % of its time"
