@@ -28,7 +28,8 @@ def _interval(ratio: Estimate) -> str:
     return f"({low}..{high})"
 
 
-def _doing(aggressor: str, phase: Phase) -> str:
+def doing(aggressor: str, phase: Phase) -> str:
+    """What an aggressor does, as ``DataCollector prefills``."""
     if aggressor == OTHERS:
         return f"{'all ' if phase == 'idle' else ''}others {_DO[phase]}"
     return f"{printable(aggressor)} {_DOES[phase]}"
@@ -38,8 +39,8 @@ def effect_sentence(effect: Effect) -> str:
     """An effect in words, as ``Insight's decode +38 % (31..45) while DataCollector prefills``."""
     interval = _interval(effect.ratio)
     change = f"{_percent(effect.ratio.point)} % {interval}".rstrip()
-    doing = _doing(effect.aggressor, effect.aggressor_phase)
-    return f"{printable(effect.victim)}'s {effect.victim_phase} {change} while {doing}"
+    meanwhile = doing(effect.aggressor, effect.aggressor_phase)
+    return f"{printable(effect.victim)}'s {effect.victim_phase} {change} while {meanwhile}"
 
 
 def interference_json(effects: Sequence[Effect]) -> dict[str, object]:
@@ -72,7 +73,7 @@ def interference_grid(name: str, effects: Sequence[Effect]) -> Grid:
 
 
 def interference_lines(name: str, effects: Sequence[Effect]) -> list[str]:
-    """The matrix for the terminal, the effect to name and what it cost, or that there is none; no lines for no effects."""
+    """The matrix for the terminal, and the effect to name, or that there is none; [] for no effects."""
     if not effects:
         return []
     grid = interference_grid(name, effects)

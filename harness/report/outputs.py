@@ -19,7 +19,13 @@ def _summary(judged: JudgedSession) -> str:
     return summary_text(session_summary(judged))
 
 
-OUTPUTS: Mapping[str, Render] = {"--summary-json": _summary}
+def _report(judged: JudgedSession) -> str:
+    from harness.report.html import report_html  # noqa: PLC0415 - templates and the plotting library
+
+    return report_html(judged)
+
+
+OUTPUTS: Mapping[str, Render] = {"--summary-json": _summary, "--report": _report}
 """What makes each file's content, by its option; what only it needs it imports when it is called."""
 OFTEN = ("--summary-json",)
 """Options of files that are written after every scenario, and not only at the end."""

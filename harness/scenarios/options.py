@@ -51,7 +51,10 @@ TERMS_OPTIONS: tuple[tuple[str, str, str], ...] = (
     ),
 )
 # (flag, help): the files that a session is told in; what renders each stands in harness/report/outputs.py
-OUTPUT_OPTIONS: tuple[tuple[str, str], ...] = (("--summary-json", "write the summary for programs"),)
+OUTPUT_OPTIONS: tuple[tuple[str, str], ...] = (
+    ("--summary-json", "write the summary for programs"),
+    ("--report", "write the report for people: one HTML page that needs no network"),
+)
 REPEATED_TERMS_OPTIONS = ("--threshold", "--instrument-limit")
 
 

@@ -1,0 +1,36 @@
+/* The page: plots are drawn when they are seen, tables that are too wide can be scrolled by keys, paper gets all of it. */
+"use strict";
+(() => {
+  const PAPER = 680;
+  document.documentElement.classList.add("scripted");
+  report.drawAll(false);
+  for (const details of document.querySelectorAll("details")) {
+    details.addEventListener("toggle", () => {
+      if (details.open) report.drawAll(false);
+      reach();
+    });
+  }
+
+  /** What scrolls sideways can be reached by keys; what does not is no stop on the way. */
+  function reach() {
+    for (const box of document.querySelectorAll(".scroll")) {
+      if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  }
+  reach();
+  addEventListener("resize", reach);
+
+  const drawn = () => document.querySelectorAll(".canvas.js-plotly-plot");
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open])")];
+    for (const details of closed) details.open = true;
+    report.drawAll(true);
+    for (const element of drawn()) Plotly.relayout(element, { width: PAPER });
+  });
+  addEventListener("afterprint", () => {
+    for (const details of closed) details.open = false;
+    for (const element of drawn()) Plotly.relayout(element, { width: null, autosize: true });
+  });
+})();
