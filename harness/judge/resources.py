@@ -68,7 +68,7 @@ class ResourceFigures:
 
 def resource_figures(blocks: Sequence[Block]) -> ResourceFigures | None:
     """What n valid blocks of one scenario used; None if nothing was sampled."""
-    blocks = [_own(block) for block in blocks]
+    blocks = [own_use(block) for block in blocks]
     sampled = dict.fromkeys(run.arm for block in blocks for run in block.runs if run.resources is not None)
     if not sampled:
         return None
@@ -99,7 +99,7 @@ def servers_gpus(used: Resources) -> tuple[GpuUse, ...]:
     return tuple(gpu for gpu in used.gpus if gpu.servers) or used.gpus
 
 
-def _own(block: Block) -> Block:
+def own_use(block: Block) -> Block:
     """The block without what was sampled of servers that none of its arms uses, and of GPUs that only these are on."""
     urls = {agent.url for run in block.runs for agent in (*run.agents, *run.background)}
 

@@ -1,4 +1,4 @@
-"""Who slows whom: each effect with its interval, drawn in the order of what it cost, and the matrix as a table."""
+"""Who slows whom: the matrix, and each effect with its interval, the longest first."""
 
 from __future__ import annotations
 
@@ -8,28 +8,63 @@ from typing import Final
 from harness.judge import ScenarioSummary
 from harness.judge.interference import Effect
 from harness.report.html.escaping import plot_text
-from harness.report.html.parts import Figure, Plot, table_of
+from harness.report.html.parts import Figure, Group, Plot, number, sentence, table, table_of
 from harness.report.html.plotting import COLOURS, GREY, Trace
-from harness.report.interference import conclusion, doing, interference_grid
+from harness.report.interference import conclusion, doing, effect_sentence, interference_grid
 from harness.report.text import printable
 
 _MOST: Final = 14
-_ROW, _FRAME = 34, 120
+_ROW, _FRAME = 40, 60
 
 
-def effect_plot(scenario: ScenarioSummary, ident: str) -> Plot | None:
-    """The effects of a scenario; None if there is none, as for one agent or where nothing was judged."""
+def effect_groups(scenarios: Sequence[ScenarioSummary]) -> list[Group]:
+    """The matrix and the plot of each scenario that has effects: not of one agent, nor where nothing was judged."""
+    return [
+        Group(
+            printable(scenario.name),
+            (sentence(conclusion(scenario.interference)),),
+            (_plot(scenario, f"effects-of-{place}"),),
+            (table_of(interference_grid(scenario.name, scenario.interference)),),
+        )
+        for place, scenario in enumerate(scenarios)
+        if scenario.interference
+    ]
+
+
+def _plot(scenario: ScenarioSummary, ident: str) -> Plot:
     effects = scenario.interference
-    if not effects:
-        return None
     active = [effect for effect in effects if effect.aggressor_phase != "idle"]
     drawn = sorted(active or effects, key=lambda effect: -abs(effect.excess_ms))[:_MOST]
     drawn.sort(key=lambda effect: -effect.ratio.point)
-    grid = interference_grid(scenario.name, effects)
     left = f" (the {_MOST} that cost the most)" if len(active) > _MOST else ""
-    words = f"{conclusion(effects)}. An effect whose interval has 0 % in it was not shown."
+    shown = sum(_is_shown(effect) for effect in drawn)
+    words = (
+        f"Of {len(drawn)} effects {shown} have an interval above 0 %. The longest: {effect_sentence(drawn[0])}; the "
+        f"shortest: {effect_sentence(drawn[-1])}."
+    )
     title = f"{printable(scenario.name)}: how much longer than alone, while another agent did what{left}"
-    return Plot(ident, title, words, _figure(drawn), table_of(grid))
+    headings = ("whose", "phase", "while", "% longer", "from", "to", "ms a block", "% of its time", "blocks")
+    return Plot(ident, title, words, _figure(drawn), table(title, headings, map(_row, drawn), (0, 1, 2)))
+
+
+def _row(effect: Effect) -> tuple[str, ...]:
+    return (
+        printable(effect.victim),
+        effect.victim_phase,
+        doing(effect.aggressor, effect.aggressor_phase),
+        *(number(None if end is None else 100 * (end - 1), 0) for end in _ends(effect)),
+        number(effect.excess_ms, 1),
+        number(100 * effect.share, 1),
+        str(effect.ratio.n),
+    )
+
+
+def _ends(effect: Effect) -> tuple[float, float | None, float | None]:
+    return effect.ratio.point, effect.ratio.low, effect.ratio.high
+
+
+def _is_shown(effect: Effect) -> bool:
+    return effect.ratio.low is not None and effect.ratio.low > 1
 
 
 def _label(effect: Effect) -> str:
@@ -64,13 +99,18 @@ def _trace(effects: Sequence[Effect], name: str, colour: str, symbol: str) -> Tr
 
 
 def _figure(effects: Sequence[Effect]) -> Figure:
-    shown = [effect for effect in effects if effect.ratio.low is not None and effect.ratio.low > 1]
+    shown = [effect for effect in effects if _is_shown(effect)]
     rest = [effect for effect in effects if effect not in shown]
     traces = [_trace(shown, "longer: the interval is above 0", COLOURS[1], "diamond")] if shown else []
     traces += [_trace(rest, "not shown to be longer", GREY, "circle-open")] if rest else []
     order = list(dict.fromkeys(_label(effect) for effect in effects))[::-1]
     layout = {
-        "xaxis": {"title": {"text": "% longer than alone (95 % interval)"}, "zeroline": True, "automargin": True},
-        "yaxis": {"automargin": True, "categoryorder": "array", "categoryarray": order, "ticksuffix": " "},
+        "xaxis": {
+            "title": {"text": "% longer than alone (95 % interval)"},
+            "rangemode": "tozero",
+            "zeroline": True,
+            "automargin": True,
+        },
+        "yaxis": {"automargin": True, "categoryorder": "array", "categoryarray": order},
     }
     return {"data": traces, "layout": layout, "height": _FRAME + _ROW * len(order)}

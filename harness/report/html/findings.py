@@ -23,7 +23,7 @@ from harness.scenarios.studies import DUAL, PATTERN_STUDIES, STUDIES
 MEANING: Final = {
     Verdict.PASS: "every limit was shown to be kept",
     Verdict.FAIL: "a limit was shown to be missed",
-    Verdict.INCONCLUSIVE: "neither was shown: this is no pass",
+    Verdict.INCONCLUSIVE: "neither that all limits are kept nor that one is missed was shown: this is no pass",
     Verdict.INVALID: "the figures are not to be trusted, and nothing is said of the agents",
 }
 SIGNS: Final = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?", Verdict.INVALID: "!"}
@@ -64,6 +64,8 @@ def headline(judged: JudgedSession) -> tuple[str, str, str]:
     whole = overall(verdicts)
     counts = [f"{verdicts.count(each)} {each.value}" for each in _WORST_FIRST if each in verdicts]
     many = f"{len(verdicts)} {_plural('scenario', len(verdicts))}"
+    if len(verdicts) == 1:
+        return whole.value, SIGNS[whole], printable(judged.scenarios[0].name)
     return whole.value, SIGNS[whole], f"{many}: {', '.join(counts)}"
 
 
@@ -122,7 +124,9 @@ def _reached(scenario: ScenarioSummary) -> str:
 def _gain(speedup: Estimate) -> str:
     """What running together gains over one after the other; only what its interval shows."""
     if speedup.low is None or speedup.high is None:
-        return f"together took {1 / speedup.point:.2f} times as long as one after the other, in one block: nothing is shown"
+        return (
+            f"one block: together took {1 / speedup.point:.2f} times as long as one after the other; nothing is shown"
+        )
     span = f"{speedup.low:.2f} to {speedup.high:.2f}"
     if speedup.low > 1:
         return f"together they finish {speedup.point:.2f} times as fast as one after the other ({span})"

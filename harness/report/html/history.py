@@ -32,41 +32,35 @@ def _running(scenario: ScenarioSummary, metric: str) -> list[Estimate]:
     return [log_estimate(logs[:n]) for n in counts]
 
 
-def _band(estimates: Sequence[Estimate]) -> list[Trace]:
-    """The interval as an area, and the point as a line."""
-    told = [each for each in estimates if each.low is not None and each.high is not None]
-    xs = [each.n for each in told]
-    edge: Trace = {"type": "scatter", "mode": "lines", "x": xs, "hoverinfo": "skip", "showlegend": False}
-    low = edge | {"y": [each.low for each in told], "line": {"color": COLOURS[0], "width": 1}}
-    high = low | {"y": [each.high for each in told], "fill": "tonexty", "fillcolor": _BAND}
-    point = line("", [each.n for each in estimates], [each.point for each in estimates])
-    return [low, high, point | {"showlegend": False, "hovertemplate": "%{y:.4g} after %{x} blocks<extra></extra>"}]
+def _gate_panel(gate: Gate, estimates: Sequence[Estimate]) -> Panel:
+    """The interval as an area, the point as a line, and the limit.
 
-
-def _clipped(panel: list[Trace], points: Sequence[float], limit: float) -> list[Trace]:
-    """Ends that are far outside of what there is to see (two blocks give wide intervals) end at the frame."""
+    Ends that are far outside of what there is to see (two blocks give wide intervals) end at the frame.
+    """
+    metric, factor = gate.limit.metric, 100.0 if gate.limit.metric == CONTENTION_RATE else 1.0
+    limit = factor * gate.limit.value
+    points = [factor * each.point for each in estimates]
     low, high = min([*points, limit]), max([*points, limit])
-    room = max(high - low, 0.1 * abs(high), 1e-9)
-    for trace in panel[:2]:
-        ends = trace["y"]
-        trace["y"] = [min(max(end, low - 1.5 * room), high + 1.5 * room) for end in ends]  # type: ignore[attr-defined]
-    return panel
+    room = 1.5 * max(high - low, 0.1 * abs(high), 1e-9)
+    told = [(each.n, each.low, each.high) for each in estimates if each.low is not None and each.high is not None]
+    edge: Trace = {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "showlegend": False}
+    edge |= {"x": [n for n, _, _ in told], "line": {"color": COLOURS[0], "width": 1}}
+    lower = edge | {"y": [max(factor * end, low - room) for _, end, _ in told]}
+    upper = edge | {"y": [min(factor * end, high + room) for _, _, end in told], "fill": "tonexty", "fillcolor": _BAND}
+    shown: Trace = {"showlegend": False, "hovertemplate": "%{y:.4g} after %{x} blocks<extra></extra>"}
+    point = line("", [each.n for each in estimates], points) | shown
+    side = "at least" if gate.limit.side == "min" else "at most"
+    title = f"{METRIC_NAMES[metric]}, {side} {figure_words(metric, gate.limit.value)}: {gate.verdict.value}"
+    return Panel(title, [lower, upper, point], (limit, "limit"))
 
 
 def gates_plot(scenario: ScenarioSummary, ident: str) -> Plot | None:
     """The running interval of each gate; None below two blocks, or without a gate."""
     if not scenario.gates or len(scenario.blocks) < 2:  # noqa: PLR2004 - one value has no interval
         return None
-    running = {gate: _running(scenario, gate.limit.metric) for gate in scenario.gates}
-    shown = [
-        Panel(
-            f"{METRIC_NAMES[gate.limit.metric]}: {gate.verdict.value}",
-            _clipped(_band(each), [e.point for e in each], gate.limit.value),
-            (gate.limit.value, f"limit {figure_words(gate.limit.metric, gate.limit.value)}"),
-        )
-        for gate, each in running.items()
-    ]
-    rows = [_gate_row(gate, estimate) for gate, each in running.items() for estimate in each]
+    running = [(gate, _running(scenario, gate.limit.metric)) for gate in scenario.gates]
+    shown = [_gate_panel(gate, estimates) for gate, estimates in running]
+    rows = [_gate_row(gate, estimate) for gate, each in running for estimate in each]
     title = f"{printable(scenario.name)}: each gate after so many blocks"
     told = table(title, ("metric", "blocks", "figure", "from", "to", "limit"), rows)
     words = f"The area is the 95 % interval, the broken line the limit. {'; '.join(map(_decided, scenario.gates))}."
@@ -123,7 +117,7 @@ def baseline_plot(scenario: ScenarioSummary, stored: StoredBaseline | None, iden
         return None
     new = {name: exp(fmean(log(float(getattr(block, name))) for block in scenario.blocks)) for name in values}
     verdicts = {change.metric: change for change in scenario.changes if change.against != "base"}
-    shown = []
+    shown: list[Panel] = []
     for name, old in values.items():
         said = f": {verdicts[name].verdict.value}" if name in verdicts else ""
         first = not shown

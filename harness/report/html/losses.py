@@ -87,7 +87,7 @@ def loss_plot(scenarios: Sequence[ScenarioSummary]) -> Plot | None:
                 "name": term.name,
                 "y": labels,
                 "x": [round(100 * share, 3) for share in shares],
-                "marker": {"color": term.colour, "pattern": {"shape": term.pattern, "size": 6, "solidity": 0.25}},
+                "marker": {"color": term.colour, "pattern": {"shape": term.pattern}},
                 "hovertemplate": "%{x:.1f} %<extra>%{fullData.name}</extra>",
             }
         )

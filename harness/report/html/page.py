@@ -12,8 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.judge import ScenarioSummary
-from harness.report.html.distributions import distribution_plot
-from harness.report.html.effects import effect_plot
+from harness.report.html.distributions import gap_plot, ttft_plot
+from harness.report.html.effects import effect_groups
 from harness.report.html.escaping import inline_script, isolated, script_hash, script_json
 from harness.report.html.findings import findings, headline
 from harness.report.html.history import base_plot, baseline_plot, gates_plot
@@ -167,8 +167,8 @@ def _sections(judged: JudgedSession) -> tuple[Section, ...]:
         Section(
             "losses",
             "Where every lost per cent went",
-            "All of (agents x wall time of the concurrent run) is 100 %: what was useful, and what took longer together "
-            "than alone. Terms have signs and sum to 100 %.",
+            "All of (agents x wall time of the concurrent run) is 100 %: what was useful, and what took longer "
+            "together than alone. Terms have signs and sum to 100 %.",
             plots=(losses,) if losses else (),
             groups=_opened(loss_groups(judged.scenarios)),
         ),
@@ -176,14 +176,14 @@ def _sections(judged: JudgedSession) -> tuple[Section, ...]:
             "distributions",
             "TTFT and the gaps between tokens",
             "Of all valid blocks: the further to the right, the slower. Dotted alone, solid together.",
-            groups=_by_scenario(judged, distribution_plot),
+            groups=_by_scenario(judged, ttft_plot, gap_plot),
         ),
         Section(
             "interference",
             "Who slows whom",
             "Each agent's prefill and decode, together over alone, by what another agent did at the same time. It is "
             "an association; the study controls tries the causes one by one.",
-            groups=_by_scenario(judged, effect_plot),
+            groups=_opened(effect_groups(judged.scenarios)),
             nothing="There is no pair of agents with a valid block.",
         ),
         Section(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.report.text import Grid
@@ -35,7 +35,7 @@ def table_of(grid: Grid) -> Table:
     return Table(grid.title, headings, rest, frozenset(grid.left))
 
 
-def table(caption: str, headings: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> Table:
+def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[int] = (0,)) -> Table:
     """A table of rows."""
     return Table(caption, tuple(headings), tuple(tuple(row) for row in rows), frozenset(left))
 
@@ -78,6 +78,11 @@ class Group:
     tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
     open: bool = True
+
+
+def sentence(text: str) -> str:
+    """A line of the terminal as a sentence: it begins with a capital, and ends with a full stop."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}"
 
 
 def number(value: float | None, digits: int) -> str:

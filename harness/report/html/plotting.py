@@ -8,6 +8,7 @@ colour alone: lines have dashes and symbols, bars have patterns.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil, floor, log10
 from typing import Final, NamedTuple
 
 from harness.report.html.escaping import plot_text
@@ -27,7 +28,7 @@ COLOURS: Final[tuple[str, ...]] = (
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "pentagon")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 GREY = COLOURS[-1]
-_ROW, _PANEL, _FRAME = 30, 170, 110
+_ROW, _PANEL, _FRAME = 44, 170, 60
 
 Trace = dict[str, object]
 
@@ -39,13 +40,13 @@ class Panel(NamedTuple):
         title: What its vertical axis shows, and its unit.
         traces: What is drawn.
         limit: A horizontal line at a limit, and what it is called.
-        logarithmic: Its vertical axis is.
+        from_zero: Its vertical axis begins at 0.
     """
 
     title: str
     traces: Sequence[Trace]
     limit: tuple[float, str] | None = None
-    logarithmic: bool = False
+    from_zero: bool = False
 
 
 def colour(index: int) -> str:
@@ -56,6 +57,13 @@ def colour(index: int) -> str:
 def rounded(values: Sequence[float | None], digits: int = 5) -> list[float | None]:
     """Values with as many significant digits as a plot can show."""
     return [None if value is None else float(f"{value:.{digits}g}") for value in values]
+
+
+def log_ticks(low: float, high: float) -> dict[str, object]:
+    """Ticks of a logarithmic axis at 1, 2 and 5 of each decade, written in full."""
+    decades = range(floor(log10(max(low, 1e-6))), ceil(log10(max(high, 1e-6))) + 1)
+    ticks = [step * 10.0**decade for decade in decades for step in (1, 2, 5)]
+    return {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
 def line(name: str, x: Sequence[float], y: Sequence[float | None], place: int = 0, **others: object) -> Trace:
@@ -85,9 +93,9 @@ def bars(rows: Sequence[str], height_rows: int, traces: Sequence[Trace], x_title
         "barmode": "relative",
         "bargap": 0.25,
         "xaxis": {"title": {"text": x_title}, "zeroline": True, "automargin": True},
-        "yaxis": {"automargin": True, "categoryorder": "array", "categoryarray": list(rows)[::-1], "ticksuffix": " "},
+        "yaxis": {"automargin": True, "categoryorder": "array", "categoryarray": list(rows)[::-1]},
     }
-    return {"data": list(traces), "layout": layout, "height": _FRAME + 60 + _ROW * height_rows}
+    return {"data": list(traces), "layout": layout, "height": _FRAME + _ROW * height_rows}
 
 
 def panels(shown: Sequence[Panel], x_axis: Mapping[str, object]) -> Figure:
@@ -97,8 +105,8 @@ def panels(shown: Sequence[Panel], x_axis: Mapping[str, object]) -> Figure:
     layout: dict[str, object] = {"grid": grid, "xaxis": {"automargin": True, "zeroline": False, **x_axis}}
     data: list[Trace] = []
     for name, panel in zip(names, shown, strict=True):
-        kind = "log" if panel.logarithmic else "linear"
-        layout[name.replace("y", "yaxis")] = {"automargin": True, "type": kind, "zeroline": False}
+        mode = "tozero" if panel.from_zero else "normal"
+        layout[name.replace("y", "yaxis")] = {"automargin": True, "rangemode": mode, "zeroline": False}
         traces = [*panel.traces, *([_limit_trace(*panel.limit, panel.traces)] if panel.limit else [])]
         data += [{**trace, "yaxis": name, "xaxis": "x"} for trace in traces]
     layout["annotations"] = [_note(panel.title, name) for name, panel in zip(names, shown, strict=True)]

@@ -46,9 +46,9 @@ def symptom_table(judged: JudgedSession) -> Table | None:
 def invalid_table(judged: JudgedSession) -> Table | None:
     """The blocks that could not be judged, and why; None if there are none."""
     rows = [
-        (printable(each.name), str(index), printable(reason))
-        for each in (*judged.scenarios, *judged.studies)
-        for index, reasons in each.invalid.items()
+        (printable(name), str(index), printable(reason))
+        for name, blocks in judged.invalid.items()
+        for index, reasons in blocks.items()
         for reason in reasons
     ]
     return table("blocks that could not be judged", ("scenario", "block", "why"), rows, (0, 2)) if rows else None

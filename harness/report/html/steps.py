@@ -13,21 +13,21 @@ from harness.scenarios.studies import MITIGATION, PATTERN_STUDIES, STUDIES
 from harness.scenarios.terms import MOST_RUNS
 
 _REMEDIES: Final[Mapping[str, str]] = {
-    "contention_queue": "requests waited for a slot: give each agent a server of its own, or raise OLLAMA_NUM_PARALLEL",
-    "contention_prefill": "most is lost while prompts are read: shorten them, or start the agents apart (--stagger S)",
-    "contention_decode": "most is lost while tokens are made: the servers share what makes them (GPU, memory bandwidth, "
-    "cores). One server with a slot for each agent, or one agent after the other, may finish sooner",
-    "contention_unattributed": "most is lost where the servers' own figures tell nothing: look at the timeline, and at "
-    "what else runs between client and server",
-    "load": "models are loaded again and again: send the same num_ctx and num_gpu from all agents of a server, and see "
-    "that memory holds all models",
-    "orchestration_stagger": "the starts were staggered, as was asked for",
-    "orchestration_wait": "agents waited for the coordinator: raise --max-concurrent",
-    "orchestration_client": "most is lost between requests: it is the agents' own work, no server's",
-    "orchestration_join": "most is lost after the last agent's end: this process is too busy",
-    "imbalance_inherent": "the agents' work is unequal, alone too: one waits for the other. Share it out; no server's "
-    "setting helps",
-    "imbalance_induced": "one agent is slowed down more than the other: look at who slows whom",
+    "contention_queue": "is spent waiting for a slot: give each agent its own server, or raise OLLAMA_NUM_PARALLEL",
+    "contention_prefill": "is lost while prompts are read: shorten them, or start the agents apart (--stagger S)",
+    "contention_decode": "is lost while tokens are made: the servers share what makes them (GPU, memory bandwidth, "
+    "cores); one server with a slot for each agent, or one agent after the other, may finish sooner",
+    "contention_unattributed": "is lost where the servers' own figures tell nothing: look at the timeline, and at what "
+    "else runs between client and server",
+    "load": "goes into loading models: send the same num_ctx and num_gpu from all agents of a server, and see that "
+    "memory holds all models",
+    "orchestration_stagger": "is the staggered start that was asked for",
+    "orchestration_wait": "is spent waiting for the coordinator: raise --max-concurrent",
+    "orchestration_client": "is spent between requests: it is the agents' own work, no server's",
+    "orchestration_join": "is spent after the last agent's end: this process is too busy",
+    "imbalance_inherent": "is one agent waiting for the other, whose work is longer alone, too: share it out; no "
+    "server's setting helps",
+    "imbalance_induced": "is one agent waiting for the other, that was slowed down more: look at who slows whom",
 }
 """By the largest loss."""
 
@@ -53,7 +53,7 @@ def _after_fail(scenario: ScenarioSummary, judged: JudgedSession) -> list[str]:
     steps = []
     if any(gate.verdict is Verdict.FAIL for gate in scenario.gates):
         term = _largest_loss(scenario)
-        steps += [f"{_REMEDIES[term]} ({100 * getattr(scenario.loss, term):.0f} % of the time)"] if term else []
+        steps += [f"{100 * getattr(scenario.loss, term):.0f} % of the time {_REMEDIES[term]}"] if term else []
         names = {study.name for study in judged.studies}
         studies = [name for name in PATTERN_STUDIES if STUDIES[name].scenario == scenario.name]
         if studies and not names.intersection(studies):
@@ -63,7 +63,7 @@ def _after_fail(scenario: ScenarioSummary, judged: JudgedSession) -> list[str]:
     failed = [change for change in scenario.changes if change.verdict is Verdict.FAIL]
     if failed:
         against = " and ".join(dict.fromkeys(printable(change.against) for change in failed))
-        steps.append(f"the candidate is slower than {against}: see in which term of the losses, and go back by halves")
+        steps.append(f"it is worse than {against}: see the losses for where the time went, and what changed since")
     return steps
 
 
@@ -75,7 +75,8 @@ def _after_inconclusive(scenario: ScenarioSummary, judged: JudgedSession) -> lis
     pairs = [change for change in scenario.changes if change.verdict is Verdict.INCONCLUSIVE]
     if open_gates or any(change.against == "base" for change in pairs):
         more = min(MOST_RUNS, 2 * judged.stopping.runs)
-        steps.append(f"measure more blocks: --max-runs {more}, on a host that does nothing else")
+        flag = "--runs" if judged.stopping.fixed else "--max-runs"
+        steps.append(f"measure more blocks: {flag} {more}, on a host that does nothing else")
     if any(change.against != "base" for change in pairs):
         steps.append("save more sessions to the baseline (--baseline-save): its sessions are the units")
     return [*steps, "a release must not pass undecided: --inconclusive=fail makes this red"]

@@ -8,13 +8,13 @@ from harness.judge.arms import ArmSummary
 from harness.judge.ranking import Effect
 from harness.judge.study import StudySummary
 from harness.report.html.escaping import plot_text
-from harness.report.html.parts import Group, Plot, number, table, table_of
+from harness.report.html.parts import Group, Plot, number, sentence, table, table_of
 from harness.report.html.plotting import COLOURS, GREY, Trace
 from harness.report.study import study_answer, study_grids, study_notes
 from harness.report.text import Grid, printable
 from harness.scenarios.studies import arm_title
 
-_ROW, _FRAME = 38, 120
+_ROW, _FRAME = 44, 60
 
 
 def study_groups(studies: Sequence[StudySummary]) -> list[Group]:
@@ -22,7 +22,7 @@ def study_groups(studies: Sequence[StudySummary]) -> list[Group]:
     return [
         Group(
             printable(study.name),
-            (f"{study.title}? {printable(study_answer(study))} [{study.blocks} blocks]",),
+            (f"{sentence(study.title + '?')} ({study.blocks} blocks)", sentence(printable(study_answer(study)))),
             tuple(plot for plot in (_walls(study, f"walls-{place}"), _effects(study, f"effects-{place}")) if plot),
             tuple(table_of(_named(grid, study)) for grid in study_grids(study)),
             tuple(study_notes(study)),
@@ -57,7 +57,7 @@ def _walls(study: StudySummary, ident: str) -> Plot | None:
     axis = {"automargin": True, "categoryorder": "array", "categoryarray": [_label(a.arm) for a in arms][::-1]}
     layout = {
         "xaxis": {"title": {"text": "s (95 % interval of the mean)"}, "automargin": True, "rangemode": "tozero"},
-        "yaxis": axis | {"ticksuffix": " "},
+        "yaxis": axis,
         "showlegend": False,
     }
     return Plot(ident, title, words, {"data": [trace], "layout": layout, "height": _FRAME + _ROW * len(arms)}, told)
@@ -131,7 +131,6 @@ def _effects(study: StudySummary, ident: str) -> Plot | None:
             "automargin": True,
             "categoryorder": "array",
             "categoryarray": list(dict.fromkeys(labels))[::-1],
-            "ticksuffix": " ",
         },
         "showlegend": False,
     }

@@ -111,7 +111,7 @@ def _labels(judged: JudgedSession, shown: Sequence[_Key]) -> dict[int, str]:
             middle = median(walls.values())
             labels[min(walls, key=lambda key: abs(walls[key] - middle))] = "the median"
             labels[max(walls, key=lambda key: walls[key])] = "the slowest"
-    bad = {(each.name, index) for each in (*judged.scenarios, *judged.studies) for index in each.invalid}
+    bad = {(name, index) for name, reasons in judged.invalid.items() for index in reasons}
     for block, _ in shown:
         if block.warmup:
             labels[id(block)] = "warm-up"
@@ -184,7 +184,7 @@ def _words(block: Block, run: Run) -> str:
     for agent in run.agents:
         phases = agent_phases(agent, run.started_ns, run.finished_ns)
         sums = {phase: sum(p.end_ns - p.start_ns for p in phases if p.phase == phase) for phase in PHASES}
-        parts = [f"{phase} {100 * ns / run.wall_ns:.0f} %" for phase, ns in sums.items() if ns]
+        parts = [f"{phase} {100 * ns / run.wall_ns:.0f} %" for phase, ns in sums.items() if ns >= run.wall_ns / 200]
         wait = f", after {agent.wait_ns / _MS:.0f} ms for the coordinator" if agent.wait_ns >= _MS else ""
         told.append(f"{printable(agent.role)}: {', '.join(parts) or 'nothing'}{wait}")
     side = "base, " if block.side == BASE else ""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from harness.judge import ScenarioSummary
-from harness.judge.resources import joules_per_token, resource_figures, servers_gpus
+from harness.judge.resources import joules_per_token, own_use, resource_figures, servers_gpus
 from harness.records import Block, Run
 from harness.records.resources import Resources
 from harness.report.html.parts import Group, Plot, number, table, table_of
@@ -65,7 +65,7 @@ def _plot(name: str, series: dict[_Quantity, _Series], indexes: Sequence[int], i
             | {"legendgroup": str(arms.index(arm)), "showlegend": place == 0}
             for arm, values in by_arm.items()
         ]
-        shown.append(Panel(quantity.name, traces))
+        shown.append(Panel(quantity.name, traces, from_zero=True))
     rows = [
         (printable(arm), quantity.name, *(number(values.get(index), quantity.digits) for index in indexes))
         for quantity, by_arm in series.items()
@@ -82,7 +82,8 @@ def usage_group(name: str, blocks: Sequence[Block], ident: str) -> Group | None:
     grid = resource_grid(name, figures)
     if figures is None or grid is None:
         return None
-    series = {quantity: each for quantity in _QUANTITIES if (each := _series(blocks, quantity))}
+    own = [own_use(block) for block in blocks]
+    series = {quantity: each for quantity in _QUANTITIES if (each := _series(own, quantity))}
     indexes = [block.index for block in blocks]
     plots = (_plot(name, series, indexes, ident, _words(grid.rows)),) if series else ()
     return Group(name, plots=plots, tables=(table_of(grid),), notes=tuple(resource_notes(figures)))

@@ -64,7 +64,7 @@ const timeline = (() => {
     return {
       type: "bar", orientation: "h", name: label, width: 0.5,
       base: spans.map(([start]) => start / unit), x: spans.map(([, length]) => length / unit), y: spans.map(([, , row]) => row),
-      marker: { color, opacity: kind === "decode" ? 0.45 : 1, pattern: { shape, size: 6, solidity: 0.3 } },
+      marker: { color, opacity: kind === "decode" ? 0.4 : 1, pattern: { shape, ...report.hatching } },
       hovertemplate: `${label}: %{x:.4~g} ${unit === 1000 ? "ms" : "s"} from %{base:.4~g}<extra></extra>`,
     };
   }
@@ -80,7 +80,7 @@ const timeline = (() => {
         y.push(row - 0.33, row + 0.33, null);
       }
     });
-    return { type: "scatter", mode: "lines", name: "token", x, y, line: { color: "#3b7de0", width: 1 }, hovertemplate: "token at %{x:.5~g}<extra></extra>" };
+    return { type: "scatter", mode: "lines", name: "token", x, y, line: { color: "#2f6fd0", width: 1 }, hovertemplate: "token at %{x:.5~g}<extra></extra>" };
   }
 
   function figure() {
@@ -96,14 +96,14 @@ const timeline = (() => {
       }
     });
     const traces = Object.entries(spans).filter(([, found]) => found.length).map(([kind, found]) => bars(kind, found));
-    const labels = run.g.map((agent) => `${isolate(name(agent.r))}${agent.b ? "<br>(background)" : ""} `);
+    const labels = run.g.map((agent) => `${isolate(name(agent.r))}${agent.b ? "<br>(background)" : ""}`);
     const layout = {
       barmode: "overlay",
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
       xaxis: { title: { text: `${unit === 1000 ? "ms" : "s"} since the run began` }, range: [0, run.w / unit], fixedrange: false, automargin: true, zeroline: false },
       yaxis: { tickvals: run.g.map((_, row) => row), ticktext: labels, range: [run.g.length - 0.5, -0.5], automargin: true, zeroline: false, showgrid: false },
     };
-    return { data: [...traces, ticks(run.g)], layout, height: 150 + 56 * run.g.length };
+    return { data: [...traces, ticks(run.g)], layout, height: 80 + 60 * run.g.length };
   }
 
   function tell() {
@@ -131,7 +131,7 @@ const timeline = (() => {
     offer(run);
     if (!quiet) tell();
     const made = figure();
-    Plotly.react(element, made.data, report.layoutOf(made), report.config);
+    Plotly.react(element, made.data, report.layoutOf(made, element), report.config);
   }
 
   function zoom(how) {
