@@ -75,22 +75,8 @@ def loss_plot(scenarios: Sequence[ScenarioSummary]) -> Plot | None:
         return None
     drawn = every if len(every) <= _MOST_AGENT_BARS else [bar for bar in every if bar.who == "all agents"]
     labels = [bar.label for bar in drawn]
-    traces: list[Trace] = []
-    for place, term in enumerate(TERMS):
-        shares = [bar.shares[place] for bar in drawn]
-        if max(map(abs, shares)) < _NOTHING:
-            continue
-        traces.append(
-            {
-                "type": "bar",
-                "orientation": "h",
-                "name": term.name,
-                "y": labels,
-                "x": [round(100 * share, 3) for share in shares],
-                "marker": {"color": term.colour, "pattern": {"shape": term.pattern}},
-                "hovertemplate": "%{x:.1f} %<extra>%{fullData.name}</extra>",
-            }
-        )
+    shown = [place for place in range(len(TERMS)) if max(abs(bar.shares[place]) for bar in every) >= _NOTHING]
+    traces = [_trace(TERMS[place], labels, [bar.shares[place] for bar in drawn]) for place in shown]
     worst = min((bar for bar in every if bar.who == "all agents"), key=lambda bar: bar.shares[0])
     lost = max(range(1, len(TERMS)), key=lambda place: worst.shares[place])
     words = (
@@ -98,9 +84,9 @@ def loss_plot(scenarios: Sequence[ScenarioSummary]) -> Plot | None:
         f"{100 * worst.shares[0]:.1f} %. Its largest loss is {TERMS[lost].name}: {100 * worst.shares[lost]:.1f} %. "
         "What is to the left of 0 took less time together than alone."
     )
-    headings = ("scenario", "whose time", *(term.name for term in TERMS), "sum")
+    headings = ("scenario", "whose time", *(TERMS[place].name for place in shown), "sum")
     rows = [
-        (printable(bar.scenario), printable(bar.who), *(number(100 * share, 1) for share in bar.shares), _sum(bar))
+        (printable(bar.scenario), printable(bar.who), *(_percent(bar.shares[place]) for place in shown), _sum(bar))
         for bar in every
     ]
     told = table("where 100 % of the time went, %; each agent's own time is 100 %", headings, rows, (0, 1))
@@ -108,8 +94,24 @@ def loss_plot(scenarios: Sequence[ScenarioSummary]) -> Plot | None:
     return Plot("losses", "Where 100 % of the agents' time went", words, figure, told)
 
 
+def _trace(term: Term, labels: Sequence[str], shares: Sequence[float]) -> Trace:
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "name": term.name,
+        "y": list(labels),
+        "x": [round(100 * share, 3) for share in shares],
+        "marker": {"color": term.colour, "pattern": {"shape": term.pattern}},
+        "hovertemplate": "%{x:.1f} %<extra>%{fullData.name}</extra>",
+    }
+
+
+def _percent(share: float) -> str:
+    return number(100 * share, 1)
+
+
 def _sum(bar: _Bar) -> str:
-    return number(100 * sum(bar.shares), 1)
+    return _percent(sum(bar.shares))
 
 
 def loss_groups(scenarios: Sequence[ScenarioSummary]) -> list[Group]:

@@ -28,6 +28,7 @@ COLOURS: Final[tuple[str, ...]] = (
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "pentagon")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 GREY = COLOURS[-1]
+_DECADE = 12
 _ROW, _PANEL, _FRAME = 44, 170, 60
 
 Trace = dict[str, object]
@@ -60,9 +61,10 @@ def rounded(values: Sequence[float | None], digits: int = 5) -> list[float | Non
 
 
 def log_ticks(low: float, high: float) -> dict[str, object]:
-    """Ticks of a logarithmic axis at 1, 2 and 5 of each decade, written in full."""
+    """Ticks of a logarithmic axis, written in full: at 1, 2 and 5 of each decade, or more where there is but one."""
+    steps = (1, 2, 5) if high > _DECADE * low else (1, 1.5, 2, 3, 4, 5, 6, 8)
     decades = range(floor(log10(max(low, 1e-6))), ceil(log10(max(high, 1e-6))) + 1)
-    ticks = [step * 10.0**decade for decade in decades for step in (1, 2, 5)]
+    ticks = [step * 10.0**decade for decade in decades for step in steps]
     return {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 

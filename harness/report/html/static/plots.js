@@ -7,8 +7,12 @@ const report = (() => {
 
   const hatching = { fillmode: "overlay", fgcolor: "#ffffff", fgopacity: 0.65, size: 7, solidity: 0.25 };
 
-  function axis(given, size) {
-    const title = given.title ? { ...given.title, font: { size }, standoff: 8 } : undefined;
+  /** A title that is too long for a narrow plot, on two lines. */
+  const wrapped = (text, size, width) =>
+    text.length * size * 0.55 < width ? text : text.replace(/^(.{12,}?) (?=.{0,34}$)/, "$1<br>");
+
+  function axis(given, size, width) {
+    const title = given.title ? { text: wrapped(given.title.text, size, width), font: { size }, standoff: 8 } : undefined;
     return { fixedrange: true, ticks: "outside", ticklen: 4, tickcolor: "rgba(0,0,0,0)", ...given, title };
   }
 
@@ -37,8 +41,9 @@ const report = (() => {
       height: figure.height + legend,
       ...figure.layout,
     };
+    layout.annotations = (layout.annotations || []).map((note) => ({ ...note, font: { size: size - 1 } }));
     for (const key of Object.keys(layout)) {
-      if (/^[xy]axis\d*$/.test(key)) layout[key] = axis(layout[key], size);
+      if (/^[xy]axis\d*$/.test(key)) layout[key] = axis(layout[key], size, element.clientWidth * 0.62);
     }
     return layout;
   }
