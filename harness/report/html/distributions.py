@@ -12,7 +12,7 @@ from harness.records import Block, RequestRecord
 from harness.records.session import CONCURRENT, solo_arm
 from harness.report.html.escaping import plot_text
 from harness.report.html.parts import Plot, number, table
-from harness.report.html.plotting import Panel, Trace, colour, log_ticks, panels, rounded
+from harness.report.html.plotting import Panel, Trace, colour, panels, rounded, spread_axis
 from harness.report.text import printable
 
 _SHARES = tuple(np.unique(np.concatenate([np.linspace(0, 1, 81), [0.005, 0.995, 0.999]])).tolist())
@@ -88,7 +88,7 @@ def _plot(
         for each in samples
     ]
     every = [value for sample in samples for value in values(sample)]
-    axis = {"type": "log", "title": {"text": f"{what}, ms (logarithmic)"}, **log_ticks(min(every), max(every))}
+    axis = spread_axis(f"{what}, ms", every)
     headings = ("agent", "arm", "n", *(f"p{100 * share:.0f} ms" for share in _TOLD[:-1]), "longest ms")
     rows = [
         (printable(sample.role), sample.arm, str(len(values(sample))), *_quantiles(values(sample)))

@@ -19,6 +19,7 @@ from harness.report.text import printable
 
 _IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _RIGHT_TO_LEFT = {"R", "AL", "AN"}
+_LABEL = 28
 _FIRST_STRONG, _POP = "\u2068", "\u2069"
 
 
@@ -47,8 +48,9 @@ def script_hash(code: str) -> str:
 
 
 def plot_text(text: str) -> str:
-    """Somebody else's text for a label of a plot."""
-    shown = str(escape(printable(text)))
+    """Somebody else's text for a label of a plot, cut where it would leave no room for the plot."""
+    whole = printable(text)
+    shown = str(escape(whole if len(whole) <= _LABEL else f"{whole[: _LABEL - 1]}…"))
     if any(bidirectional(character) in _RIGHT_TO_LEFT for character in shown):
         return f"{_FIRST_STRONG}{shown}{_POP}"
     return shown

@@ -28,7 +28,7 @@ COLOURS: Final[tuple[str, ...]] = (
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "pentagon")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 GREY = COLOURS[-1]
-_DECADE = 12
+_WIDE, _DECADE = 3, 12
 _ROW, _PANEL, _FRAME = 44, 170, 60
 
 Trace = dict[str, object]
@@ -60,12 +60,15 @@ def rounded(values: Sequence[float | None], digits: int = 5) -> list[float | Non
     return [None if value is None else float(f"{value:.{digits}g}") for value in values]
 
 
-def log_ticks(low: float, high: float) -> dict[str, object]:
-    """Ticks of a logarithmic axis, written in full: at 1, 2 and 5 of each decade, or more where there is but one."""
+def spread_axis(title: str, values: Sequence[float]) -> dict[str, object]:
+    """An axis for n >= 1 values: logarithmic where they are spread widely, with ticks that are written in full."""
+    low, high = max(min(values), 1e-6), max(*values, 1e-6)
+    if high < _WIDE * low:
+        return {"title": {"text": title}}
     steps = (1, 2, 5) if high > _DECADE * low else (1, 1.5, 2, 3, 4, 5, 6, 8)
-    decades = range(floor(log10(max(low, 1e-6))), ceil(log10(max(high, 1e-6))) + 1)
-    ticks = [step * 10.0**decade for decade in decades for step in steps]
-    return {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
+    ticks = [step * 10.0**decade for decade in range(floor(log10(low)), ceil(log10(high)) + 1) for step in steps]
+    text = [f"{tick:g}" for tick in ticks]
+    return {"title": {"text": f"{title} (logarithmic)"}, "type": "log", "tickvals": ticks, "ticktext": text}
 
 
 def line(name: str, x: Sequence[float], y: Sequence[float | None], place: int = 0, **others: object) -> Trace:

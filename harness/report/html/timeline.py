@@ -14,14 +14,14 @@ from typing import Final
 
 from harness.judge import ScenarioSummary, Verdict, metrics
 from harness.judge.phases import PHASES, agent_phases, request_phases
-from harness.records import AgentRun, Block, RequestRecord, Run, Session
+from harness.records import AgentRun, Block, RequestRecord, Run
 from harness.records.session import BASE, CONCURRENT
 from harness.report.html.parts import Table, number, table
 from harness.report.judged import JudgedSession
 from harness.report.text import printable
 
-MOST_TOKENS: Final = 600_000
-"""Tokens that are told one by one in one page (about 4 MB); of a session with more the runs that matter most."""
+MOST_TOKENS: Final = 400_000
+"""Tokens that are told one by one in one page (about 3 MB); of a session with more the runs that matter most."""
 _TEXT = 60
 _US, _MS = 1000, 1e6
 HEADINGS = ("agent", "request", "sent", "load", "queue", "prefill", "decode", "tokens", "longest gap", "what came")
@@ -60,26 +60,16 @@ def timeline(judged: JudgedSession) -> Timeline:
     labels = _labels(judged, shown)
     first = _first(judged, shown)
     names: dict[str, int] = {}
-    start = _starts(judged.session)
     packed = {
         "phases": PHASES,
         "headings": HEADINGS,
         "words": _WORDS,
         "first": first,
-        "runs": [
-            _packed(block, run, labels.get((id(block)), ""), names, start.get(id(block), 0)) for block, run in shown
-        ],
+        "runs": [_packed(block, run, labels.get(id(block), ""), names) for block, run in shown],
     }
     packed["names"] = [printable(name) for name in names]
     told = table(CAPTION, HEADINGS, _rows(shown[first][1]), (0, 1, _WORDS))
     return Timeline(packed, first, _words(*shown[first]), told, len(every) - len(shown))
-
-
-def _starts(session: Session) -> dict[int, int]:
-    """When each block began, ns after the first one."""
-    began = {id(block): min(run.started_ns for run in block.runs) for block in session.blocks if block.runs}
-    first = min(began.values(), default=0)
-    return {key: at - first for key, at in began.items()}
 
 
 def _tokens(run: Run) -> int:
@@ -146,7 +136,7 @@ def _deltas(instants: Iterable[int], start: int) -> list[int]:
     return [after - before for before, after in pairwise(whole)]
 
 
-def _packed(block: Block, run: Run, label: str, names: dict[str, int], began: int) -> dict[str, object]:
+def _packed(block: Block, run: Run, label: str, names: dict[str, int]) -> dict[str, object]:
     def name(text: str) -> int:
         return names.setdefault(text, len(names))
 
@@ -170,7 +160,6 @@ def _packed(block: Block, run: Run, label: str, names: dict[str, int], began: in
         "d": int(block.side == BASE),
         "l": name(label),
         "a": name(run.arm),
-        "o": round(began / 1e9),
         "w": run.wall_ns // _US,
         "x": _words(block, run),
         "g": agents,

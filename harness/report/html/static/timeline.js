@@ -7,7 +7,8 @@ const timeline = (() => {
   const frame = document.getElementById("timeline-frame");
   const choosers = ["scenario", "block", "arm"].map((name) => document.getElementById(`choose-${name}`));
   const name = (index) => packed.names[index];
-  const isolate = (text) => `\u2068${text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;")}\u2069`;
+  const cut = (text) => (text.length > 28 ? `${text.slice(0, 27)}\u2026` : text);
+  const isolate = (text) => `\u2068${cut(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;")}\u2069`;
   const looks = {
     wait: { label: "waits for the coordinator", color: "#7a8290", shape: "." },
     loading: { label: "load", color: "#a45ee5", shape: "|" },
@@ -117,6 +118,7 @@ const timeline = (() => {
           const cell = document.createElement(column ? "td" : "th");
           if (!column) cell.scope = "row";
           if (column === 1 || column === packed.words) cell.className = "words";
+          if (text.length > 40) cell.classList.add("long");
           cell.textContent = text;
           row.append(cell);
         });
