@@ -13,7 +13,6 @@ from harness.records.session import CONCURRENT, solo_arm
 from harness.report.html.escaping import plot_text
 from harness.report.html.parts import Plot, number, table
 from harness.report.html.plotting import Panel, Trace, colour, panels, rounded, spread_axis
-from harness.report.text import printable
 
 _SHARES = tuple(np.unique(np.concatenate([np.linspace(0, 1, 81), [0.005, 0.995, 0.999]])).tolist())
 """Shares at which a distribution is drawn: 84 points look like all, however many there are."""
@@ -90,11 +89,8 @@ def _plot(
     every = [value for sample in samples for value in values(sample)]
     axis = spread_axis(f"{what}, ms", every)
     headings = ("agent", "arm", "n", *(f"p{100 * share:.0f} ms" for share in _TOLD[:-1]), "longest ms")
-    rows = [
-        (printable(sample.role), sample.arm, str(len(values(sample))), *_quantiles(values(sample)))
-        for sample in samples
-    ]
-    title = f"{printable(scenario.name)}: {what}, alone and together"
+    rows = [(sample.role, sample.arm, str(len(values(sample))), *_quantiles(values(sample))) for sample in samples]
+    title = f"{scenario.name}: {what}, alone and together"
     told = table(f"{title}: quantiles", headings, rows, (0, 1))
     figure = panels([Panel(f"% of {unit} that took at most so long", traces)], axis)
     return Plot(ident, title, _words([(each.role, each.arm, values(each)) for each in samples]), figure, told)
@@ -113,5 +109,5 @@ def _words(samples: Sequence[tuple[str, str, list[float]]]) -> str:
             for each, arm, values in samples
             if each == role
         ]
-        told.append(f"{printable(role)}: {', '.join(arms)}")
+        told.append(f"{role}: {', '.join(arms)}")
     return f"Medians. {'; '.join(told)}."

@@ -11,7 +11,6 @@ from harness.report.html.escaping import plot_text
 from harness.report.html.parts import Figure, Group, Plot, number, sentence, table, table_of
 from harness.report.html.plotting import COLOURS, GREY, Trace
 from harness.report.interference import conclusion, doing, effect_sentence, interference_grid
-from harness.report.text import printable
 
 _MOST: Final = 14
 _ROW, _FRAME = 40, 60
@@ -21,7 +20,7 @@ def effect_groups(scenarios: Sequence[ScenarioSummary]) -> list[Group]:
     """The matrix and the plot of each scenario that has effects: not of one agent, nor where nothing was judged."""
     return [
         Group(
-            printable(scenario.name),
+            scenario.name,
             (sentence(conclusion(scenario.interference)),),
             (_plot(scenario, f"effects-of-{place}"),),
             (table_of(interference_grid(scenario.name, scenario.interference)),),
@@ -42,14 +41,14 @@ def _plot(scenario: ScenarioSummary, ident: str) -> Plot:
         f"Of {len(drawn)} effects {shown} have an interval above 0 %. The longest: {effect_sentence(drawn[0])}; the "
         f"shortest: {effect_sentence(drawn[-1])}."
     )
-    title = f"{printable(scenario.name)}: how much longer than alone, while another agent did what{left}"
+    title = f"{scenario.name}: how much longer than alone, while another agent did what{left}"
     headings = ("whose", "phase", "while", "% longer", "from", "to", "ms a block", "% of its time", "blocks")
     return Plot(ident, title, words, _figure(drawn), table(title, headings, map(_row, drawn), (0, 1, 2)))
 
 
 def _row(effect: Effect) -> tuple[str, ...]:
     return (
-        printable(effect.victim),
+        effect.victim,
         effect.victim_phase,
         doing(effect.aggressor, effect.aggressor_phase),
         *(number(None if end is None else 100 * (end - 1), 0) for end in _ends(effect)),

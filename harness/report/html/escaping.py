@@ -1,8 +1,8 @@
 """Text and data on their way into a page: what a model or a server wrote stays text, wherever it ends up.
 
-Three places, each with a danger of its own: HTML (Jinja2 escapes it; here it is also made printable and isolated, so
-that a right-to-left mark cannot turn a line around), a script element with JSON (it must hold no ``<``, however
-harmless JSON finds it), and the labels of plots (Plotly reads a little HTML in them).
+Three places, each with a danger of its own: HTML (the page's templates make every text printable and escape it; here
+it can also be isolated, so that right-to-left letters do not turn the line around it), a script element with JSON (it
+must hold no ``<``, however harmless JSON finds it), and labels of plots (Plotly reads a little HTML in them).
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ Nothing is claimed that an interval does not show.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +15,6 @@ from harness.report.html.steps import next_steps, study_steps
 from harness.report.interference import conclusion
 from harness.report.judged import JudgedSession
 from harness.report.study import study_answer
-from harness.report.text import printable
 from harness.report.verdicts import change_line, gate_line, overlap_words
 from harness.scenarios.studies import DUAL, PATTERN_STUDIES, STUDIES
 
@@ -65,7 +63,7 @@ def headline(judged: JudgedSession) -> tuple[str, str, str]:
     counts = [f"{verdicts.count(each)} {each.value}" for each in _WORST_FIRST if each in verdicts]
     many = f"{len(verdicts)} {_plural('scenario', len(verdicts))}"
     if len(verdicts) == 1:
-        return whole.value, SIGNS[whole], printable(judged.scenarios[0].name)
+        return whole.value, SIGNS[whole], judged.scenarios[0].name
     return whole.value, SIGNS[whole], f"{many}: {', '.join(counts)}"
 
 
@@ -89,12 +87,12 @@ def _scenario(scenario: ScenarioSummary, judged: JudgedSession) -> Finding:
     if verdict is Verdict.PASS:
         reasons = [*map(gate_line, scenario.gates), *map(change_line, scenario.changes)]
     return Finding(
-        name=printable(scenario.name),
+        name=scenario.name,
         verdict=verdict.value,
         sign=SIGNS[verdict],
         meaning=MEANING[verdict],
         sentences=tuple(_sentences(scenario, judged)),
-        reasons=tuple(map(printable, reasons)),
+        reasons=tuple(reasons),
         steps=tuple(next_steps(scenario, judged)),
     )
 
@@ -111,7 +109,7 @@ def _sentences(scenario: ScenarioSummary, judged: JudgedSession) -> list[str]:
         said.append(conclusion(scenario.interference))
     if scenario.invalid:
         said.append(f"{len(scenario.invalid)} further blocks could not be judged and are left out")
-    return [printable(text) for text in said]
+    return said
 
 
 def _reached(scenario: ScenarioSummary) -> str:
@@ -166,16 +164,16 @@ def pattern_words(study: StudySummary, scenario: str) -> str:
 def _study(study: StudySummary) -> Finding:
     blocks = f"{study.blocks} blocks" + (f", {len(study.invalid)} invalid" if study.invalid else "")
     return Finding(
-        name=printable(study.name),
+        name=study.name,
         verdict="NOTHING SAID" if study.unsaid else "STUDY",
         sign="!" if study.unsaid else "i",
         meaning=f"{study.title}? ({blocks})",
-        sentences=(printable(study_answer(study)),),
+        sentences=(study_answer(study),),
         reasons=_invalid(study),
         steps=tuple(study_steps(study)),
     )
 
 
 def _invalid(study: StudySummary) -> tuple[str, ...]:
-    lines: Sequence[str] = [f"block {index}: {'; '.join(why)}" for index, why in study.invalid.items()]
-    return tuple(map(printable, lines)) if study.unsaid else ()
+    lines = (f"block {index}: {'; '.join(why)}" for index, why in study.invalid.items())
+    return tuple(lines) if study.unsaid else ()

@@ -13,7 +13,6 @@ from harness.judge.figures import BlockFigures
 from harness.judge.summary import CONTENTION_RATE
 from harness.report.html.parts import Plot, number, table
 from harness.report.html.plotting import COLOURS, GREY, Panel, Trace, line, panels
-from harness.report.text import printable
 from harness.report.verdicts import METRIC_NAMES, change_line, figure_words, gate_line
 from harness.scenarios import StoredBaseline
 
@@ -61,7 +60,7 @@ def gates_plot(scenario: ScenarioSummary, ident: str) -> Plot | None:
     running = [(gate, _running(scenario, gate.limit.metric)) for gate in scenario.gates]
     shown = [_gate_panel(gate, estimates) for gate, estimates in running]
     rows = [_gate_row(gate, estimate) for gate, each in running for estimate in each]
-    title = f"{printable(scenario.name)}: each gate after so many blocks"
+    title = f"{scenario.name}: each gate after so many blocks"
     told = table(title, ("metric", "blocks", "figure", "from", "to", "limit"), rows)
     words = f"The area is the 95 % interval, the broken line the limit. {'; '.join(map(_decided, scenario.gates))}."
     return Plot(ident, title, words, panels(shown, {"title": {"text": "blocks"}}), told)
@@ -90,7 +89,7 @@ def base_plot(scenario: ScenarioSummary, ident: str) -> Plot | None:
     rows = [
         (METRIC_NAMES[name], str(x), number(y, 4)) for name, ys in ratios.items() for x, y in zip(xs, ys, strict=True)
     ]
-    title = f"{printable(scenario.name)}: candidate over base, pair by pair"
+    title = f"{scenario.name}: candidate over base, pair by pair"
     words = "; ".join(map(change_line, changes)) + "."
     axis = {"title": {"text": "pair of blocks"}}
     return Plot(ident, title, words, panels(shown, axis), table(title, ("metric", "pair", "ratio"), rows))
@@ -135,7 +134,7 @@ def baseline_plot(scenario: ScenarioSummary, stored: StoredBaseline | None, iden
         ),
         *((METRIC_NAMES[name], "this session", number(y, 4)) for name, y in new.items()),
     ]
-    title = f"{printable(scenario.name)}: baseline {printable(stored.name)}, session by session"
+    title = f"{scenario.name}: baseline {stored.name}, session by session"
     words = "; ".join(map(change_line, verdicts.values())) + "."
     axis = {"title": {"text": "session, in the order of saving"}, "dtick": 1}
     return Plot(ident, title, words, panels(shown, axis), table(title, ("metric", "session", "value"), rows, (0, 1)))

@@ -11,7 +11,6 @@ from harness.report.html.escaping import plot_text
 from harness.report.html.parts import Group, Plot, number, table, table_of
 from harness.report.html.plotting import Trace, bars
 from harness.report.loss import ledger_grid, loss_grid
-from harness.report.text import printable
 
 
 class Term(NamedTuple):
@@ -80,15 +79,12 @@ def loss_plot(scenarios: Sequence[ScenarioSummary]) -> Plot | None:
     worst = min((bar for bar in every if bar.who == "all agents"), key=lambda bar: bar.shares[0])
     lost = max(range(1, len(TERMS)), key=lambda place: worst.shares[place])
     words = (
-        f"Of 100 % of the agents' time, {printable(worst.scenario)} has the least that was useful: "
+        f"Of 100 % of the agents' time, {worst.scenario} has the least that was useful: "
         f"{100 * worst.shares[0]:.1f} %. Its largest loss is {TERMS[lost].name}: {100 * worst.shares[lost]:.1f} %. "
         "What is to the left of 0 took less time together than alone."
     )
     headings = ("scenario", "whose time", *(TERMS[place].name for place in shown), "sum")
-    rows = [
-        (printable(bar.scenario), printable(bar.who), *(_percent(bar.shares[place]) for place in shown), _sum(bar))
-        for bar in every
-    ]
+    rows = [(bar.scenario, bar.who, *(_percent(bar.shares[place]) for place in shown), _sum(bar)) for bar in every]
     told = table("where 100 % of the time went, %; each agent's own time is 100 %", headings, rows, (0, 1))
     figure = bars(labels, len(drawn), traces, "% of the agents' time in the concurrent run")
     return Plot("losses", "Where 100 % of the agents' time went", words, figure, told)

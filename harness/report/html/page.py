@@ -61,12 +61,18 @@ class Section:
     nothing: str = "Nothing was judged."
 
 
+def _harmless(value: object) -> object:
+    """What an expression of a template becomes before it is escaped."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 @cache
 def _environment() -> Environment:
-    """Everything is escaped unless it is Markup."""
+    """Every text is made printable and then escaped, wherever it stands in the page, unless it is Markup."""
     environment = Environment(
         loader=PackageLoader("harness.report.html"),
         autoescape=True,
+        finalize=_harmless,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -111,7 +117,7 @@ def report_html(judged: JudgedSession) -> str:
         _environment()
         .get_template("report.html.j2")
         .render(
-            title=printable(f"{verdict}: {judged.session.model}, concurrency report"),
+            title=f"{verdict}: {judged.session.model}, concurrency report",
             verdict=verdict,
             sign=sign,
             counts=counts,
@@ -151,7 +157,7 @@ def _by_scenario(judged: JudgedSession, *plots: Callable[[ScenarioSummary, str],
         made = [plot(scenario, f"{plot.__name__.strip('_')}-{place}") for plot in plots]
         shown = tuple(each for each in made if each is not None)
         if shown:
-            found.append(Group(printable(scenario.name), plots=shown))
+            found.append(Group(scenario.name, plots=shown))
     return _opened(found)
 
 

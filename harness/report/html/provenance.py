@@ -10,7 +10,6 @@ from harness.records import Calibration, ServerInfo, Session
 from harness.report.html.escaping import shell_word
 from harness.report.html.parts import Table, number, table
 from harness.report.judged import JudgedSession
-from harness.report.text import printable
 from harness.report.verdicts import symptom_words
 from harness.scenarios import InstrumentLimits
 
@@ -31,7 +30,7 @@ def reproduction(session: Session) -> str:
 def symptom_table(judged: JudgedSession) -> Table | None:
     """The symptoms of each block; None if there are none."""
     rows = [
-        (printable(scenario.name), str(index), printable(symptom_words(symptom)))
+        (scenario.name, str(index), symptom_words(symptom))
         for scenario in judged.scenarios
         for index, fired in scenario.symptoms.items()
         for symptom in fired
@@ -46,7 +45,7 @@ def symptom_table(judged: JudgedSession) -> Table | None:
 def invalid_table(judged: JudgedSession) -> Table | None:
     """The blocks that could not be judged, and why; None if there are none."""
     rows = [
-        (printable(name), str(index), printable(reason))
+        (name, str(index), reason)
         for name, blocks in judged.invalid.items()
         for index, reasons in blocks.items()
         for reason in reasons
@@ -60,7 +59,7 @@ def instrument_table(judged: JudgedSession) -> tuple[Table | None, tuple[str, ..
         return None, ("the instrument's own error was not measured (--no-calibration)",)
     found = judged.session.calibrations[-1]
     limits = next((terms.instrument for terms in judged.terms.values() if terms.instrument), InstrumentLimits())
-    faults = tuple(f"worse than its limit: {printable(fault)}" for fault in calibration_faults(found, limits))
+    faults = tuple(f"worse than its limit: {fault}" for fault in calibration_faults(found, limits))
     title = f"the instrument against a server of known times, {found.streams} streams, {found.tokens} tokens"
     return table(title, ("figure", "found", "limit"), _calibration_rows(found, limits)), faults
 
@@ -76,7 +75,7 @@ def _calibration_rows(found: Calibration, limits: InstrumentLimits) -> list[tupl
         ("loop lag, p99, ms", number(found.loop_lag_p99_ms, 1), f"{limits.loop_lag_ms:g}"),
         ("CPU, s for 1000 tokens", number(found.cpu_s_per_1000_tokens, 3), "-"),
         ("stamps by", found.stamped_by, "-"),
-        ("event loop", printable(found.loop), "-"),
+        ("event loop", found.loop, "-"),
     ]
 
 
@@ -99,7 +98,7 @@ def environment_table(judged: JudgedSession) -> Table:
         *((f"setting {name}", value) for name, value in session.settings.items()),
         ("journal", judged.journal),
     ]
-    return table("environment", ("what", "value"), [(printable(a), printable(b)) for a, b in rows], (0, 1))
+    return table("environment", ("what", "value"), rows, (0, 1))
 
 
 def server_table(session: Session) -> Table:
@@ -113,7 +112,7 @@ def server_table(session: Session) -> Table:
 def _server(side: str, info: ServerInfo) -> tuple[str, ...]:
     cells = (info.url, side, info.kind, info.version, info.model_digest[:19])
     cpus = "all" if info.cpus is None else ",".join(map(str, info.cpus))
-    return (*map(printable, cells), f"{info.size / _MIB:.0f}", f"{info.size_vram / _MIB:.0f}", cpus)
+    return (*cells, f"{info.size / _MIB:.0f}", f"{info.size_vram / _MIB:.0f}", cpus)
 
 
 def option_tables(session: Session) -> list[Table]:
@@ -127,8 +126,8 @@ def option_tables(session: Session) -> list[Table]:
 def _options(caption: str, options: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Table | None:
     names: Sequence[str] = list(dict.fromkeys(name for by in options.values() for sent in by.values() for name in sent))
     rows = [
-        (printable(scenario), printable(role), *(f"{sent[name]:.15g}" if name in sent else "-" for name in names))
+        (scenario, role, *(f"{sent[name]:.15g}" if name in sent else "-" for name in names))
         for scenario, by_role in options.items()
         for role, sent in by_role.items()
     ]
-    return table(caption, ("scenario", "agent", *map(printable, names)), rows, (0, 1)) if rows else None
+    return table(caption, ("scenario", "agent", *names), rows, (0, 1)) if rows else None

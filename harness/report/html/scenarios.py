@@ -8,7 +8,6 @@ from typing import Final
 from harness.judge import Change, Estimate, Gate, ScenarioSummary, Verdict
 from harness.report.html.parts import Group, Table, number, table, table_of
 from harness.report.terminal import agent_grid, scenario_grid
-from harness.report.text import Grid, printable
 from harness.report.verdicts import DRIFT_P, METRIC_NAMES, change_line, figure_words
 
 # name, what it is called, whose it is, decimals, unit, factor
@@ -34,14 +33,10 @@ _FIGURES: Final[tuple[tuple[str, str, str, int, str, float], ...]] = (
 def overview(scenarios: Sequence[ScenarioSummary]) -> list[Table]:
     """All scenarios beside each other, and all their agents."""
     agents = agent_grid(scenarios)
-    grids = [_printable(scenario_grid(scenarios), "scenarios: the guide's figures and the measured ones (+- 95 %)")]
+    grids = [scenario_grid(scenarios)._replace(title="the guide's figures and the measured ones (+- 95 %)")]
     if len(agents.rows) > 1:
-        grids.append(_printable(agents, "agents, alone -> together, means over the blocks"))
+        grids.append(agents._replace(title="agents, alone -> together, means over the blocks"))
     return [table_of(grid) for grid in grids]
-
-
-def _printable(grid: Grid, title: str) -> Grid:
-    return grid._replace(title=title, rows=[[printable(cell) for cell in row] for row in grid.rows])
 
 
 def scenario_groups(scenarios: Sequence[ScenarioSummary]) -> list[Group]:
@@ -49,7 +44,7 @@ def scenario_groups(scenarios: Sequence[ScenarioSummary]) -> list[Group]:
     several = len(scenarios) > 1
     return [
         Group(
-            printable(scenario.name),
+            scenario.name,
             (f"{scenario.verdict.value}, {len(scenario.blocks)} valid blocks",),
             tables=tuple(_tables(scenario)),
             open=not several or scenario.verdict is Verdict.FAIL,
@@ -76,7 +71,7 @@ def _figures(scenario: ScenarioSummary) -> Table:
         if figure in scenario.estimates
     ]
     headings = ("figure", "kind", "value", "95 % interval", "n", "interval made by")
-    return table(f"{printable(scenario.name)}: figures", headings, rows, (0, 1, 5))
+    return table(f"{scenario.name}: figures", headings, rows, (0, 1, 5))
 
 
 def _estimate(found: Estimate, digits: int, unit: str, factor: float) -> tuple[str, ...]:
@@ -101,7 +96,7 @@ def _gates(scenario: ScenarioSummary) -> Table:
         "odd",
     )
     rows = [_gate(gate) for gate in scenario.gates]
-    return table(f"{printable(scenario.name)}: gates", headings, rows, (0, 1, 9))
+    return table(f"{scenario.name}: gates", headings, rows, (0, 1, 9))
 
 
 def _gate(gate: Gate) -> tuple[str, ...]:
@@ -139,7 +134,7 @@ def _changes(scenario: ScenarioSummary) -> Table:
         "in words",
     )
     rows = [_change(change) for change in scenario.changes]
-    return table(f"{printable(scenario.name)}: comparisons", headings, rows, (0, 1, 2, 8))
+    return table(f"{scenario.name}: comparisons", headings, rows, (0, 1, 2, 8))
 
 
 def _change(change: Change) -> tuple[str, ...]:
@@ -149,13 +144,13 @@ def _change(change: Change) -> tuple[str, ...]:
     return (
         METRIC_NAMES[change.metric],
         change.verdict.value,
-        printable(change.against),
+        change.against,
         _percent(ratio.point),
         span,
         str(ratio.n),
         f"{change.worse_pct:g} % worse ({change.worse})",
         "-" if change.decided_at is None else f"pair {change.decided_at}",
-        printable(change_line(change)),
+        change_line(change),
     )
 
 

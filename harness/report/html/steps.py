@@ -8,7 +8,6 @@ from typing import Final
 from harness.judge import ScenarioSummary, Verdict
 from harness.judge.study import StudySummary
 from harness.report.judged import JudgedSession
-from harness.report.text import printable
 from harness.scenarios.studies import MITIGATION, PATTERN_STUDIES, STUDIES
 from harness.scenarios.terms import MOST_RUNS
 
@@ -62,7 +61,7 @@ def _after_fail(scenario: ScenarioSummary, judged: JudgedSession) -> list[str]:
             steps.append("try the guide's remedies, and see what each buys: pytest perf --mitigate")
     failed = [change for change in scenario.changes if change.verdict is Verdict.FAIL]
     if failed:
-        against = " and ".join(dict.fromkeys(printable(change.against) for change in failed))
+        against = " and ".join(dict.fromkeys(change.against for change in failed))
         steps.append(f"it is worse than {against}: see the losses for where the time went, and what changed since")
     return steps
 
@@ -84,12 +83,12 @@ def _after_inconclusive(scenario: ScenarioSummary, judged: JudgedSession) -> lis
 
 def _after_invalid(scenario: ScenarioSummary) -> list[str]:
     every = dict.fromkeys(reason for reasons in scenario.invalid.values() for reason in reasons)
-    told = [printable(reason) for reason in every][:3]
+    told = list(every)[:3]
     steps = [f"mend this, and measure again: {reason}" for reason in told]
     if len(every) > len(told):
         steps.append(f"and {len(every) - len(told)} further reasons: see the invalid blocks below")
     reasons = [change.reason for change in scenario.changes if change.verdict is Verdict.INVALID]
-    return [*steps, *(printable(reason) for reason in dict.fromkeys(reasons) if reason)] or ["measure again"]
+    return [*steps, *(reason for reason in dict.fromkeys(reasons) if reason)] or ["measure again"]
 
 
 def study_steps(study: StudySummary) -> list[str]:

@@ -11,7 +11,7 @@ from harness.report.html.escaping import plot_text
 from harness.report.html.parts import Group, Plot, number, sentence, table, table_of
 from harness.report.html.plotting import COLOURS, GREY, Trace
 from harness.report.study import study_answer, study_grids, study_notes
-from harness.report.text import Grid, printable
+from harness.report.text import Grid
 from harness.scenarios.studies import arm_title
 
 _ROW, _FRAME = 44, 60
@@ -21,8 +21,8 @@ def study_groups(studies: Sequence[StudySummary]) -> list[Group]:
     """Each study with all that it has."""
     return [
         Group(
-            printable(study.name),
-            (f"{sentence(study.title + '?')} ({study.blocks} blocks)", sentence(printable(study_answer(study)))),
+            study.name,
+            (f"{sentence(study.title + '?')} ({study.blocks} blocks)", sentence(study_answer(study))),
             tuple(plot for plot in (_walls(study, f"walls-{place}"), _effects(study, f"effects-{place}")) if plot),
             tuple(table_of(_named(grid, study)) for grid in study_grids(study)),
             tuple(study_notes(study)),
@@ -32,8 +32,7 @@ def study_groups(studies: Sequence[StudySummary]) -> list[Group]:
 
 
 def _named(grid: Grid, study: StudySummary) -> Grid:
-    rows = [[printable(cell) for cell in row] for row in grid.rows]
-    return grid._replace(title=f"{printable(study.name)}: {grid.title}", rows=rows)
+    return grid._replace(title=f"{study.name}: {grid.title}")
 
 
 def _walls(study: StudySummary, ident: str) -> Plot | None:
@@ -41,7 +40,7 @@ def _walls(study: StudySummary, ident: str) -> Plot | None:
     arms = [arm for arm in study.arms if "wall_s" in arm.estimates]
     if len(arms) < 2:  # noqa: PLR2004 - one arm compares with nothing
         return None
-    title = f"{printable(study.name)}: when each arm finishes"
+    title = f"{study.name}: when each arm finishes"
     rows = [_wall_row(arm) for arm in arms]
     words = "; ".join(f"{row[0]}: {row[2]} s" for row in rows) + "."
     told = table(title, ("arm", "what it is", "finishes in s", "from", "to"), rows, (0, 1))
@@ -76,8 +75,8 @@ def _half(arm: ArmSummary) -> float:
 def _wall_row(arm: ArmSummary) -> tuple[str, ...]:
     found = arm.estimates["wall_s"]
     return (
-        printable(arm.arm),
-        printable(arm_title(arm.arm)),
+        arm.arm,
+        arm_title(arm.arm),
         number(found.point, 2),
         number(found.low, 2),
         number(found.high, 2),
@@ -89,7 +88,7 @@ def _effects(study: StudySummary, ident: str) -> Plot | None:
     effects = [effect for effect in study.effects if effect.metric != "measured_efficiency_pct"]
     if not effects:
         return None
-    title = f"{printable(study.name)}: ratios to what each is compared with"
+    title = f"{study.name}: ratios to what each is compared with"
     rows = [_effect_row(effect) for effect in effects]
     words = "The intervals hold jointly in 95 % of sessions. " + "; ".join(
         f"{row[0]}: {row[3]}, {row[6]} shown" for row in rows
@@ -146,8 +145,8 @@ def _effect_label(effect: Effect) -> str:
 def _effect_row(effect: Effect) -> tuple[str, ...]:
     found = effect.estimate
     return (
-        printable(effect.arm),
-        printable(effect.against or "the agents alone"),
+        effect.arm,
+        effect.against or "the agents alone",
         effect.metric,
         number(found.point, 3),
         number(found.low, 3),

@@ -12,7 +12,6 @@ from harness.records.resources import Resources
 from harness.report.html.parts import Group, Plot, number, table, table_of
 from harness.report.html.plotting import Panel, line, panels
 from harness.report.resources import resource_grid, resource_notes
-from harness.report.text import printable
 
 _MIB = 2**20
 
@@ -67,11 +66,11 @@ def _plot(name: str, series: dict[_Quantity, _Series], indexes: Sequence[int], i
         ]
         shown.append(Panel(quantity.name, traces, from_zero=True))
     rows = [
-        (printable(arm), quantity.name, *(number(values.get(index), quantity.digits) for index in indexes))
+        (arm, quantity.name, *(number(values.get(index), quantity.digits) for index in indexes))
         for quantity, by_arm in series.items()
         for arm, values in by_arm.items()
     ]
-    title = f"{printable(name)}: what was used, block by block"
+    title = f"{name}: what was used, block by block"
     told = table(title, ("arm", "what", *(f"block {index}" for index in indexes)), rows, (0, 1))
     return Plot(ident, title, words, panels(shown, {"title": {"text": "block"}}), told)
 
