@@ -1,0 +1,251 @@
+"""The page in a real browser: nothing goes wrong in it, everybody can use it, and nobody's text gets out of its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.report import JudgedSession
+from harness.report.html import report_html
+from tests.conftest import find_browser
+from tests.report.html.sessions import HOSTILE, every_verdict, hostile
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+DESKTOP = {"viewport": {"width": 1280, "height": 900}}
+SECTIONS = (
+    "verdicts",
+    "scenarios",
+    "timeline",
+    "losses",
+    "distributions",
+    "interference",
+    "resources",
+    "history",
+    "studies",
+    "checks",
+    "again",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """This machine's Chromium."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - of an extra that need not be installed
+
+    with sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the pages are, each made once."""
+    return tmp_path_factory.mktemp("pages")
+
+
+@dataclass
+class Opened:
+    """A page, and what it complained of."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def look(self) -> Any:  # noqa: ANN401 - what a browser answers
+        """Everything drawn, in the page's own words."""
+        return self.page.evaluate("document.querySelectorAll('.js-plotly-plot').length")
+
+
+@pytest.fixture
+def show(browser: Browser, folder: Path) -> Iterator[Any]:
+    """Opens a session's page in a window of its own, and notes every complaint and every request."""
+    contexts = []
+
+    def open_page(judged: JudgedSession, name: str, **window: Any) -> Opened:  # noqa: ANN401 - playwright's options
+        path = folder / f"{name}.html"
+        if not path.exists():
+            path.write_text(report_html(judged), "utf-8")
+        context = browser.new_context(**(window or DESKTOP))
+        contexts.append(context)
+        opened = Opened(context.new_page())
+        opened.page.on("console", lambda said: opened.complaints.append(f"{said.type}: {said.text}"))
+        opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+        opened.page.on("dialog", lambda dialog: opened.complaints.append(f"dialog {dialog.message}"))
+        opened.page.on("request", lambda request: opened.asked.append(request.url))
+        opened.page.goto(path.as_uri())
+        opened.page.wait_for_function("document.documentElement.classList.contains('scripted')")
+        return opened
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def open_all(page: Page) -> None:
+    """Opens everything that can be opened, which draws what is in it."""
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    page.wait_for_function(
+        "[...document.querySelectorAll('[data-plot]')].every((each) => each.querySelector('.main-svg'))"
+    )
+
+
+VERDICTS = every_verdict()
+
+
+def test_nothing_goes_wrong_and_nobody_is_asked(show: Any) -> None:  # noqa: ANN401
+    """No word in the console, though every plot is drawn, and no request but for the file itself."""
+    opened = show(VERDICTS, "verdicts")
+    open_all(opened.page)
+    assert opened.complaints == []
+    assert len(opened.asked) == 1
+    assert opened.look() > 10
+
+
+@pytest.mark.parametrize(
+    "window",
+    [DESKTOP, {**DESKTOP, "color_scheme": "dark"}, PHONE, {**PHONE, "color_scheme": "dark"}],
+    ids=["light", "dark", "phone", "dark phone"],
+)
+def test_no_barrier(show: Any, window: dict[str, Any]) -> None:  # noqa: ANN401
+    """Axe-core finds nothing serious or critical, with everything open: contrast, names, order, tables, focus."""
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - of an extra
+
+    opened = show(VERDICTS, "verdicts", **window)
+    open_all(opened.page)
+    found = Axe().run(opened.page).response["violations"]
+    serious = [
+        (each["id"], each["nodes"][0]["html"][:200]) for each in found if each["impact"] in {"serious", "critical"}
+    ]
+    assert serious == []
+
+
+@pytest.mark.parametrize("make", [every_verdict, hostile])
+def test_a_phone_scrolls_down_only(show: Any, make: Any) -> None:  # noqa: ANN401
+    """At 360 px nothing is wider than the page, whatever things are called; wide tables scroll in their own place."""
+    opened = show(make(), make.__name__, **PHONE)
+    open_all(opened.page)
+    assert opened.page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_dark_is_dark(show: Any) -> None:  # noqa: ANN401
+    """Page and plots take the colours of the scheme that the reader has."""
+
+    def colours(scheme: str) -> list[str]:
+        opened = show(VERDICTS, "verdicts", **DESKTOP, color_scheme=scheme)
+        found: list[str] = opened.page.evaluate(
+            """() => [
+              getComputedStyle(document.body).backgroundColor,
+              getComputedStyle(document.body).color,
+              getComputedStyle(document.querySelector('.canvas .xtick text')).fill,
+              getComputedStyle(document.querySelector('.canvas .gridlayer path')).stroke,
+            ]"""
+        )
+        return found
+
+    light, dark = colours("light"), colours("dark")
+    assert all(one != other for one, other in zip(light, dark, strict=True))
+    assert light[2] == light[1], "ticks have the colour of text"
+    assert dark[2] == dark[1]
+
+
+def test_paper_shows_everything_in_light_colours(show: Any) -> None:  # noqa: ANN401
+    """On paper every section, plot and table is there, unfolded, drawn to fit, in light colours on a dark screen too."""
+    opened = show(VERDICTS, "verdicts", **DESKTOP, color_scheme="dark")
+    page = opened.page
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    open_all(page)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.querySelector('.canvas .xtick text')).fill") == "rgb(0, 0, 0)"
+    heights = page.evaluate(f"{list(SECTIONS)!r}.map((id) => document.getElementById(id).offsetHeight)")
+    assert all(height > 30 for height in heights)
+    widths = page.evaluate("[...document.querySelectorAll('.canvas .main-svg')].map((each) => each.clientWidth)")
+    assert widths
+    assert max(widths) <= 690
+    assert page.evaluate("[...document.querySelectorAll('details')].every((each) => each.open)")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert not page.evaluate("[...document.querySelectorAll('details')].every((each) => each.open)")
+    assert opened.complaints == []
+
+
+def test_the_timeline_is_worked_by_keys(show: Any) -> None:  # noqa: ANN401
+    """Tab reaches the choosers and the plot; choosing shows another run, and keys move and zoom it."""
+    page = show(VERDICTS, "verdicts").page
+    reached = []
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id"))
+        if reached[-1] == "timeline-frame":
+            break
+    assert reached[0] == ""  # the skip link
+    assert [each for each in reached if each] == ["choose-scenario", "choose-block", "choose-arm", "timeline-frame"]
+    extent = "document.getElementById('timeline-plot').layout.xaxis.range"
+    whole = page.evaluate(extent)
+    page.keyboard.press("+")
+    page.keyboard.press("ArrowRight")
+    low, high = page.evaluate(extent)
+    assert high - low == pytest.approx((whole[1] - whole[0]) / 2)
+    assert low > whole[1] / 4
+    page.keyboard.press("Home")
+    assert page.evaluate(extent) == whole
+    words = page.inner_text("#timeline-words")
+    page.focus("#choose-scenario")
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    assert page.inner_text("#timeline-words") != words
+    assert page.inner_text("#timeline-words").startswith("calm, ")
+
+
+def test_the_first_key_skips_to_the_verdicts(show: Any) -> None:  # noqa: ANN401
+    """The first stop is a link that is seen when it has the focus, and leads past the navigation."""
+    page = show(VERDICTS, "verdicts").page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "verdicts"
+
+
+def test_every_run_can_be_shown(show: Any) -> None:  # noqa: ANN401
+    """Each run of the session, studies and broken blocks too, is drawn with all its tokens."""
+    opened = show(VERDICTS, "verdicts")
+    shown = opened.page.evaluate(
+        """() => report.data.timeline.runs.map((run) => {
+          const [scenario, block, arm] = ['scenario', 'block', 'arm'].map((n) => document.getElementById(`choose-${n}`));
+          const pick = (chooser, value) => { chooser.value = value; chooser.dispatchEvent(new Event('change')); };
+          pick(scenario, String(run.s));
+          pick(block, `${run.d}:${run.b}`);
+          pick(arm, String(run.a));
+          const drawn = document.getElementById('timeline-plot').data.find((trace) => trace.name === 'token');
+          return [drawn.x.length / 3, run.g.reduce((sum, agent) => sum + agent.t.length, 0)];
+        })"""
+    )
+    assert len(shown) == sum(len(block.runs) for block in VERDICTS.session.blocks)
+    assert all(drawn == told for drawn, told in shown)
+    assert opened.complaints == []
+
+
+def test_hostile_text_stays_text(show: Any) -> None:  # noqa: ANN401
+    """What wants out of the page runs nothing, adds no element, and is read as it was written, escaped."""
+    opened = show(hostile(), "hostile")
+    page = opened.page
+    open_all(page)
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.hacked") is None
+    assert page.evaluate("document.querySelectorAll('img').length") == 0
+    assert page.evaluate("document.scripts.length") == 5
+    shown = "model" + HOSTILE.encode("unicode_escape").decode().replace("\\u2028", "\\u2028")
+    assert page.inner_text(".about bdi") == shown
+    assert HOSTILE not in page.content()
+    labels = page.evaluate("[...document.querySelectorAll('.canvas text')].map((each) => each.textContent)")
+    assert any("</script>" in label for label in labels)
+    assert opened.complaints == []
+    assert len(opened.asked) == 1
