@@ -1,4 +1,4 @@
-"""Judged sessions for the page's tests, made by the real judge from built blocks: many runs, all verdicts, and hostile."""
+"""Judged sessions for the page's tests, made by the real judge from built blocks: large ones, all verdicts, hostile."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ LIMITS = (
     Limit("measured_speedup", 1.0),
     Limit("contention_rate", 0.33),
 )
-HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=2>\x1b[31m\u202eevil\u2028\x00<!--{{7*7}}"
+HOSTILE = (
+    "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=2>"
+    "\x1b[31m\u202eevil\u2028\x00<!--{{7*7}}"
+)
 """What a model, a server or an error may be called: every way out of a page that is known."""
 ROLES = ("DataCollector", "Insight")
 
@@ -134,7 +137,7 @@ def every_verdict() -> JudgedSession:
     return judged(
         session,
         {
-            "calm": blocks("calm", 1.01, 6),
+            "calm": blocks("calm", 1.01, 4),
             "chimera_homo": blocks("chimera_homo", 2.4, 6, gpu=True),
             "with_base": pairs,
             "undecided": blocks("undecided", 1.0, 1),

@@ -104,7 +104,7 @@ const timeline = (() => {
       xaxis: { title: { text: `${unit === 1000 ? "ms" : "s"} since the run began` }, range: [0, run.w / unit], fixedrange: false, automargin: true, zeroline: false },
       yaxis: { tickvals: run.g.map((_, row) => row), ticktext: labels, range: [run.g.length - 0.5, -0.5], automargin: true, zeroline: false, showgrid: false },
     };
-    return { data: [...traces, ticks(run.g)], layout, height: 80 + 60 * run.g.length };
+    return { data: [...traces, ticks(run.g)], layout, height: 70 + 60 * run.g.length };
   }
 
   function tell() {
@@ -133,7 +133,11 @@ const timeline = (() => {
     offer(run);
     if (!quiet) tell();
     const made = figure();
-    Plotly.react(element, made.data, report.layoutOf(made, element), report.config);
+    const layout = report.layoutOf(made, element);
+    // Margins that no run moves: the plot stays where it is when another one is chosen.
+    const longest = Math.max(...packed.runs.flatMap((each) => each.g.map((agent) => cut(name(agent.r)).length)));
+    layout.margin = { ...layout.margin, l: 16 + longest * layout.font.size * 0.58, b: 48, autoexpand: false };
+    Plotly.react(element, made.data, layout, report.config);
   }
 
   function zoom(how) {
