@@ -24,7 +24,7 @@ class Term(NamedTuple):
 
 TERMS: Final[tuple[Term, ...]] = (
     Term("useful", "useful", "#1e9e6a", ""),
-    Term("contention_queue", "contention: queue", "#e08a3c", "/"),
+    Term("contention_queue", "contention: queue", "#c97a22", "/"),
     Term("contention_prefill", "contention: prefill", "#d2691e", "x"),
     Term("contention_decode", "contention: decode", "#d9484f", "\\"),
     Term("contention_unattributed", "contention: unattributed", "#b0607a", "."),
