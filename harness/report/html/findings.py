@@ -108,7 +108,9 @@ def _sentences(scenario: ScenarioSummary, judged: JudgedSession) -> list[str]:
     if scenario.interference and strongest(scenario.interference) is not None:
         said.append(conclusion(scenario.interference))
     if scenario.invalid:
-        said.append(f"{len(scenario.invalid)} further blocks could not be judged and are left out")
+        one = len(scenario.invalid) == 1
+        blocks = "1 further block" if one else f"{len(scenario.invalid)} further blocks"
+        said.append(f"{blocks} could not be judged and {'is' if one else 'are'} left out")
     return said
 
 

@@ -1,0 +1,83 @@
+"""What the figures rest on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.records import Session
+from harness.report.html.provenance import (
+    environment_table,
+    instrument_table,
+    invalid_table,
+    option_tables,
+    reproduction,
+    server_table,
+    symptom_table,
+)
+from harness.scenarios import InstrumentLimits
+from harness.testing import build_session
+from tests.report.html.sessions import blocks, every_verdict, judged, terms
+
+SESSION = every_verdict()
+
+
+def run_as(*command: str) -> Session:
+    """A session that was started so; its seed is 7."""
+    plain = build_session()
+    return replace(plain, environment=replace(plain.environment, command_line=command))
+
+
+def test_the_command_is_the_sessions_own_with_its_seed() -> None:
+    """Quoted for a shell, whichever way pytest was started."""
+    assert (
+        reproduction(run_as("/v/bin/pytest", "perf", "--threshold", "a b")) == "pytest perf --threshold 'a b' --seed 7"
+    )
+    assert reproduction(run_as("/v/site-packages/pytest/__main__.py", "perf")) == "python -m pytest perf --seed 7"
+    assert reproduction(run_as()) == "pytest perf --seed 7"
+
+
+def test_a_seed_that_was_given_is_not_given_twice() -> None:
+    """In either form of the option."""
+    assert reproduction(run_as("pytest", "perf", "--seed", "9")) == "pytest perf --seed 9"
+    assert reproduction(run_as("pytest", "perf", "--seed=9")) == "pytest perf --seed=9"
+
+
+def test_every_symptom_and_every_reason_is_told() -> None:
+    """By scenario and block."""
+    symptoms, invalid = symptom_table(SESSION), invalid_table(SESSION)
+    assert symptoms is not None
+    assert invalid is not None
+    assert ("chimera_homo", "1", "measured efficiency 41 % (limit 80 %)") in symptoms.rows
+    assert invalid.rows == (("broken", "1", "the server died"), ("broken", "2", "the server died"))
+
+
+def test_where_nothing_is_odd_there_is_no_table() -> None:
+    """Neither of symptoms nor of invalid blocks."""
+    calm = judged(build_session(), {"calm": blocks("calm", 1.0, 2)})
+    assert symptom_table(calm) is None
+    assert invalid_table(calm) is None
+
+
+def test_the_instrument_stands_beside_its_limits() -> None:
+    """And is said to be worse than one where it is."""
+    strict = terms(2, instrument=replace(InstrumentLimits(), ttft_ms=0.01))
+    found, faults = instrument_table(judged(build_session(), {"s": blocks("s", 1.0, 2)}, by_terms={"s": strict}))
+    assert found is not None
+    assert ("TTFT error, p99, ms", "0.050", "0.01") in found.rows
+    assert len(faults) == 1
+    nothing, words = instrument_table(judged(replace(build_session(), calibrations=()), {}))
+    assert nothing is None
+    assert "--no-calibration" in words[0]
+
+
+def test_the_environment_is_whole() -> None:
+    """Host, versions, settings, seed, servers of both sides, and the options that were sent."""
+    rows = dict(environment_table(SESSION).rows)
+    assert (rows["seed"], rows["model"], rows["version of httpx"], rows["setting runs"]) == (
+        "7",
+        "embedded",
+        "0.28.1",
+        "5",
+    )
+    assert [row[1] for row in server_table(SESSION.session).rows] == ["candidate", "candidate", "base", "base"]
+    assert option_tables(SESSION.session)[0].rows == (("pair", "A", "512"),)
