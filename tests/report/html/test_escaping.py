@@ -9,7 +9,7 @@ import shlex
 import subprocess
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.report.html.escaping import (
@@ -34,6 +34,7 @@ def test_foreign_text_is_shown_and_isolated() -> None:
         lambda each: st.lists(each) | st.dictionaries(st.text(), each),
     )
 )
+@example({"a\u2028b": ["\u2029", "<!--", "</script>&amp;"]})
 def test_json_in_a_script_is_the_document_and_cannot_end_it(document: object) -> None:
     """It reads back as what it was, and holds no character that HTML or an old JavaScript would take for its own."""
     text = str(script_json(document))

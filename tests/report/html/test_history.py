@@ -9,7 +9,7 @@ import pytest
 from harness.report.html.history import base_plot, baseline_plot, gates_plot
 from harness.scenarios import ChangeRules, StoredBaseline
 from harness.testing import build_session
-from tests.report.html.sessions import blocks, every_verdict, judged, terms
+from tests.report.html.sessions import block, blocks, every_verdict, judged, terms
 
 SCENARIOS = {scenario.name: scenario for scenario in every_verdict().scenarios}
 
@@ -32,6 +32,16 @@ def test_a_gate_ends_where_its_verdict_stands() -> None:
         f"{high:.1f} %",
         "60.0 %",
     )
+
+
+def test_a_running_figure_knows_nothing_of_later_blocks() -> None:
+    """After one block it is that block's, and without an interval."""
+    measured = [block("s", index, slow) for index, slow in enumerate((1.1, 1.2, 2.0), start=1)]
+    (scenario,) = judged(build_session(), {"s": measured}).scenarios
+    plot = gates_plot(scenario, "g")
+    assert plot is not None
+    first = next(row for row in plot.table.rows if row[0] == "measured speedup")
+    assert first == ("measured speedup", "1", f"{scenario.blocks[0].measured_speedup:.2f}x", "-", "-", "1.00x")
 
 
 def test_a_gate_says_its_limit_and_verdict() -> None:

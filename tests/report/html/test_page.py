@@ -135,6 +135,18 @@ def test_every_plot_has_words_and_a_table() -> None:
     assert {each.get("scope") for each in PAGE.all("th")} == {"row", "col"}
 
 
+def test_of_many_scenarios_the_first_is_unfolded() -> None:
+    """Of up to three all are; the page of a sweep would have no end."""
+    names = [f"s{place}" for place in range(4)]
+    opened = []
+    for count in (3, 4):
+        page = Page(report_html(judged(build_session(), {name: blocks(name, 1.2, 2) for name in names[:count]})))
+        groups = [each for each in page.elements if each[0] in {"section", "details"}]
+        place = next(at for at, (_, attributes) in enumerate(groups) if attributes.get("id") == "resources")
+        opened.append(["open" in each for _, each in groups[place + 1 :] if each.get("class") == "group"][:count])
+    assert opened == [[True] * 3, [True, False, False, False]]
+
+
 def test_the_same_session_gives_the_same_page() -> None:
     """No clock and no chance is in it."""
     assert report_html(every_verdict()) == WHOLE

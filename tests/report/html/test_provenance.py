@@ -16,7 +16,7 @@ from harness.report.html.provenance import (
 )
 from harness.scenarios import InstrumentLimits
 from harness.testing import build_session
-from tests.report.html.sessions import blocks, every_verdict, judged, terms
+from tests.report.html.sessions import blocks, every_verdict, judged, pattern_blocks, terms
 
 SESSION = every_verdict()
 
@@ -49,6 +49,9 @@ def test_every_symptom_and_every_reason_is_told() -> None:
     assert invalid is not None
     assert ("chimera_homo", "1", "measured efficiency 41 % (limit 80 %)") in symptoms.rows
     assert invalid.rows == (("broken", "1", "the server died"), ("broken", "2", "the server died"))
+    broken = invalid_table(judged(build_session(), {}, {"patterns": [replace(pattern_blocks()[1], error="died")]}))
+    assert broken is not None
+    assert broken.rows == (("patterns", "1", "died"),)
 
 
 def test_where_nothing_is_odd_there_is_no_table() -> None:
@@ -72,7 +75,7 @@ def test_the_instrument_stands_beside_its_limits() -> None:
 
 def test_the_environment_is_whole() -> None:
     """Host, versions, settings, seed, servers of both sides, and the options that were sent."""
-    rows = dict(environment_table(SESSION).rows)
+    rows = {row[0]: row[1] for row in environment_table(SESSION).rows}
     assert (rows["seed"], rows["model"], rows["version of httpx"], rows["setting runs"]) == (
         "7",
         "embedded",
