@@ -64,8 +64,8 @@ def test_a_gain_is_only_said_where_the_interval_shows_it() -> None:
 
     assert said(1.01, 1.02, 1.01).startswith("together they finish 1.9")
     assert said(2.5, 2.6, 2.5).startswith("together they are slower than one after the other")
-    assert said(1.5, 2.6, 1.9).startswith("together they were not shown to finish sooner (speedup 1.0")
-    assert said(1.6, 2.9, 2.1).startswith("together they were not shown to finish sooner (speedup 0.9")
+    for slow, speedup in (((1.5, 2.6, 1.9), "1.01"), ((1.6, 2.9, 2.3), "0.89")):
+        assert f"not shown to finish sooner than one after the other (speedup {speedup}" in said(*slow)
     assert said(1.5).endswith("nothing is shown")
 
 
