@@ -13,6 +13,7 @@ from harness.report.html.plotting import COLOURS, GREY, Trace
 from harness.report.interference import conclusion, doing, effect_sentence, interference_grid
 
 _MOST: Final = 14
+_SAID: Final = 4
 _ROW, _FRAME = 40, 60
 
 
@@ -36,11 +37,9 @@ def _plot(scenario: ScenarioSummary, ident: str) -> Plot:
     drawn = sorted(active or effects, key=lambda effect: -abs(effect.excess_ms))[:_MOST]
     drawn.sort(key=lambda effect: -effect.ratio.point)
     left = f" (the {_MOST} that cost the most)" if len(active) > _MOST else ""
-    shown = sum(_is_shown(effect) for effect in drawn)
-    words = (
-        f"Of {len(drawn)} effects {shown} have an interval above 0 %. The longest: {effect_sentence(drawn[0])}; the "
-        f"shortest: {effect_sentence(drawn[-1])}."
-    )
+    shown = [effect_sentence(effect) for effect in drawn if _is_shown(effect)]
+    words = f"Of {len(drawn)} effects {len(shown)} have an interval above 0 %"
+    words += f": {'; '.join(shown[:_SAID])}." if shown else "."
     title = f"{scenario.name}: how much longer than alone, while another agent did what{left}"
     headings = ("whose", "phase", "while", "% longer", "from", "to", "ms a block", "% of its time", "blocks")
     return Plot(ident, title, words, _figure(drawn), table(title, headings, map(_row, drawn), (0, 1, 2)))

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from math import ceil, floor, log10
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from harness.report.html.escaping import plot_text
 from harness.report.html.parts import Figure
 
@@ -61,14 +63,19 @@ def rounded(values: Sequence[float | None], digits: int = 5) -> list[float | Non
 
 
 def spread_axis(title: str, values: Sequence[float]) -> dict[str, object]:
-    """An axis for n >= 1 values: logarithmic where they are spread widely, with ticks that are written in full."""
-    low, high = max(min(values), 1e-6), max(*values, 1e-6)
+    """An axis for n >= 1 values: logarithmic where they are spread widely, with ticks that are written in full.
+
+    The shortest 0.5 % do not stretch it.
+    """
+    low, high = (max(float(each), 1e-6) for each in np.quantile(np.asarray(values), (0.005, 1.0)))
     if high < _WIDE * low:
         return {"title": {"text": title}}
     steps = (1, 2, 5) if high > _DECADE * low else (1, 1.5, 2, 3, 4, 5, 6, 8)
     ticks = [step * 10.0**decade for decade in range(floor(log10(low)), ceil(log10(high)) + 1) for step in steps]
     text = [f"{tick:g}" for tick in ticks]
-    return {"title": {"text": f"{title} (logarithmic)"}, "type": "log", "tickvals": ticks, "ticktext": text}
+    span = [log10(low) - 0.03, log10(high) + 0.03]
+    named: dict[str, object] = {"title": {"text": f"{title} (logarithmic)"}, "type": "log", "range": span}
+    return named | {"tickvals": ticks, "ticktext": text}
 
 
 def line(name: str, x: Sequence[float], y: Sequence[float | None], place: int = 0, **others: object) -> Trace:

@@ -1,12 +1,12 @@
 /* The page: plots are drawn when they are seen, tables that are too wide can be scrolled by keys, paper gets all of it. */
 "use strict";
 (() => {
-  const PAPER = 680;
+  const PAPER = 640;
   document.documentElement.classList.add("scripted");
-  report.drawAll(false);
+  report.drawAll();
   for (const details of document.querySelectorAll("details")) {
     details.addEventListener("toggle", () => {
-      if (details.open) report.drawAll(false);
+      if (details.open) report.drawAll();
       reach();
     });
   }
@@ -19,18 +19,26 @@
     }
   }
   reach();
-  addEventListener("resize", reach);
 
-  const drawn = () => document.querySelectorAll(".canvas.js-plotly-plot");
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth === width) return;
+    width = innerWidth;
+    requestAnimationFrame(() => {
+      report.fit();
+      reach();
+    });
+  });
+
   let closed = [];
   addEventListener("beforeprint", () => {
     closed = [...document.querySelectorAll("details:not([open])")];
     for (const details of closed) details.open = true;
-    report.drawAll(true);
-    for (const element of drawn()) Plotly.relayout(element, { width: PAPER });
+    report.drawAll();
+    report.fit(PAPER);
   });
   addEventListener("afterprint", () => {
     for (const details of closed) details.open = false;
-    for (const element of drawn()) Plotly.relayout(element, { width: null, autosize: true });
+    report.fit();
   });
 })();

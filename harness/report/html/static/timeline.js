@@ -16,6 +16,7 @@ const timeline = (() => {
     prefill: { label: "prefill", color: "#d2691e", shape: "x" },
     decode: { label: "decode", color: "#3b7de0", shape: "" },
   };
+  const longest = Math.max(...packed.runs.flatMap((each) => each.g.map((agent) => cut(name(agent.r)).length)));
   let run = null;
   let unit = 1000;
 
@@ -132,12 +133,9 @@ const timeline = (() => {
     unit = run.w >= 10_000_000 ? 1_000_000 : 1000;
     offer(run);
     if (!quiet) tell();
-    const made = figure();
-    const layout = report.layoutOf(made, element);
     // Margins that no run moves: the plot stays where it is when another one is chosen.
-    const longest = Math.max(...packed.runs.flatMap((each) => each.g.map((agent) => cut(name(agent.r)).length)));
-    layout.margin = { ...layout.margin, l: 16 + longest * layout.font.size * 0.58, b: 48, autoexpand: false };
-    Plotly.react(element, made.data, layout, report.config);
+    const left = 16 + longest * report.sizeFor(element.clientWidth) * 0.58;
+    report.put(element, figure(), { margin: { l: left, b: 48, autoexpand: false } });
   }
 
   function zoom(how) {
