@@ -29,6 +29,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "imbalance_induced": "is one agent waiting for the other, that was slowed down more: look at who slows whom",
 }
 """By the largest loss."""
+_TOLD = 3
 
 
 def next_steps(scenario: ScenarioSummary, judged: JudgedSession) -> list[str]:
@@ -83,10 +84,9 @@ def _after_inconclusive(scenario: ScenarioSummary, judged: JudgedSession) -> lis
 
 def _after_invalid(scenario: ScenarioSummary) -> list[str]:
     every = dict.fromkeys(reason for reasons in scenario.invalid.values() for reason in reasons)
-    told = list(every)[:3]
-    steps = [f"mend this, and measure again: {reason}" for reason in told]
-    if len(every) > len(told):
-        steps.append(f"and {len(every) - len(told)} further reasons: see the invalid blocks below")
+    told = list(every)[:_TOLD]
+    more = f" (and {len(every) - len(told)} more: see the invalid blocks)" if len(every) > len(told) else ""
+    steps = [f"mend this, and measure again: {'; '.join(told)}{more}"] if told else []
     reasons = [change.reason for change in scenario.changes if change.verdict is Verdict.INVALID]
     return [*steps, *(reason for reason in dict.fromkeys(reasons) if reason)] or ["measure again"]
 

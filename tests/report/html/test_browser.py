@@ -100,7 +100,7 @@ def open_all(page: Page) -> None:
 VERDICTS = every_verdict()
 _SEEN = """() => ({
   undrawn: [...document.querySelectorAll('[data-plot]')].filter((each) => !each.querySelector('.main-svg')).length,
-  folded: document.querySelectorAll('details:not([open])').length,
+  folded: document.querySelectorAll('details:not([open]):not(.long)').length,
   widths: [...document.querySelectorAll('.canvas .main-svg')].map((each) => each.clientWidth),
   heights: Object.fromEntries([...document.querySelectorAll('section')].map((each) => [each.id, each.offsetHeight])),
   back: getComputedStyle(document.body).backgroundColor,

@@ -227,3 +227,12 @@ def test_a_large_session_is_a_page_that_can_be_sent(scenarios: int, runs: int) -
     assert sum(len(each.runs) for each in session.session.blocks) > 150
     assert len(text.encode()) < _MOST_BYTES
     assert len(Page(text).data["timeline"]["runs"]) == sum(len(each.runs) for each in session.session.blocks)
+
+
+def test_a_table_of_many_rows_is_folded() -> None:
+    """The matrix of eight agents has more than a hundred rows; it is there, a key away, and on paper."""
+    assert re.search(
+        r'<details class="many">\s*<summary>s: who slows whom[^<]* \(1\d\d rows\)</summary>',
+        report_html(eight_agents()),
+    )
+    assert '<details class="many">' not in report_html(one_agent())

@@ -68,6 +68,9 @@ def test_invalid_says_what_to_mend_once() -> None:
     """The same reason in every block is one step."""
     scenario = SESSION.scenarios[-1]
     assert next_steps(scenario, SESSION) == ["mend this, and measure again: the server died"]
+    many = replace(scenario, invalid={index: (f"reason {index}",) for index in range(5)})
+    (step,) = next_steps(many, SESSION)
+    assert step.endswith("reason 0; reason 1; reason 2 (and 2 more: see the invalid blocks)")
 
 
 def test_nothing_is_to_be_done_about_a_pass() -> None:

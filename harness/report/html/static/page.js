@@ -32,7 +32,7 @@
 
   let closed = [];
   addEventListener("beforeprint", () => {
-    closed = [...document.querySelectorAll("details:not([open])")];
+    closed = [...document.querySelectorAll("details:not([open]):not(.long)")];
     for (const details of closed) details.open = true;
     report.drawAll();
     report.fit(PAPER);
