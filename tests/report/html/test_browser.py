@@ -215,6 +215,7 @@ def test_the_first_key_skips_to_the_verdicts(show: Show) -> None:
     """The first stop is a link that is seen when it has the focus, and leads past the navigation."""
     page = show(VERDICTS, "verdicts").page
     page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
     assert page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "verdicts"
@@ -252,7 +253,8 @@ def test_hostile_text_stays_text(show: Show) -> None:
     assert page.evaluate("document.scripts.length") == 5
     assert page.inner_text(".about bdi") == f"model{printable(HOSTILE)}"
     assert HOSTILE not in page.content()
-    labels = page.evaluate("[...document.querySelectorAll('.canvas text')].map((each) => each.textContent)")
-    assert any("</script>" in label for label in labels)
+    for plots in ("[data-plot] text", "#timeline-plot text"):
+        labels = page.evaluate(f"[...document.querySelectorAll('{plots}')].map((each) => each.textContent)")
+        assert any("</script>" in label for label in labels)
     assert opened.complaints == []
     assert len(opened.asked) == 1
