@@ -27,11 +27,25 @@ LIMITS = (
     Limit("contention_rate", 0.33),
 )
 HOSTILE = (
-    "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=2>"
+    "<b></script><script>window.hacked=1</script><img src=x onerror=window.hacked=2>"
     "\x1b[31m\u202eevil\u2028\x00<!--{{7*7}}"
 )
 """What a model, a server or an error may be called: every way out of a page that is known."""
 ROLES = ("DataCollector", "Insight")
+SECTIONS = (
+    "verdicts",
+    "scenarios",
+    "timeline",
+    "losses",
+    "distributions",
+    "interference",
+    "resources",
+    "history",
+    "studies",
+    "checks",
+    "again",
+)
+"""Sections of the page, in their order."""
 
 
 def terms(runs: int, **others: object) -> Terms:

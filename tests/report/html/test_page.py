@@ -20,6 +20,7 @@ from harness.testing import build_agent_run, build_request, build_run, build_ses
 from tests.report.html.sessions import (
     HOSTILE,
     ROLES,
+    SECTIONS,
     block,
     blocks,
     every_verdict,
@@ -77,19 +78,7 @@ PAGE = Page(WHOLE)
 def test_sections_come_in_the_order_in_which_they_are_asked_for() -> None:
     """Verdicts first, how to repeat it last; the navigation leads to each."""
     sections = [each["id"] for each in PAGE.all("section")]
-    assert sections == [
-        "verdicts",
-        "scenarios",
-        "timeline",
-        "losses",
-        "distributions",
-        "interference",
-        "resources",
-        "history",
-        "studies",
-        "checks",
-        "again",
-    ]
+    assert sections == list(SECTIONS)
     links = [each["href"] for each in PAGE.all("a")]
     assert links == ["#verdicts", *(f"#{section}" for section in sections)]
 
