@@ -98,7 +98,7 @@ def _policy() -> str:
     """What the page may do: run these programs, and talk to nobody."""
     allowed = " ".join(script_hash(code) for code in _scripts())
     return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
 

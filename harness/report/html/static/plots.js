@@ -16,37 +16,22 @@ const report = (() => {
     return { fixedrange: true, ticks: "outside", ticklen: 4, tickcolor: "rgba(0,0,0,0)", ...given, title };
   }
 
-  /** Rows that the legend takes: Plotly gives all entries of a legend the width of the longest. */
-  function legendRows(figure, size, width) {
-    if (figure.layout.showlegend === false) return 0;
-    const names = figure.data.filter((trace) => trace.showlegend !== false).map((trace) => trace.name || "");
-    if (names.length < 2) return 0;
-    const widths = names.map((name) => name.length * size * 0.56 + 48);
-    if (widths.reduce((sum, each) => sum + each, 0) <= width) return 1;
-    return Math.ceil(names.length / Math.max(1, Math.floor(width / Math.max(...widths))));
-  }
-
-  /** Room for the legend and for the titles of panels, above what is drawn. */
-  function room(figure, width) {
-    const size = sizeFor(width);
-    const legend = legendRows(figure, size, width - 24) * (size + 6);
-    return { top: 10 + legend + (figure.layout.annotations ? 22 : 0), height: figure.height + legend };
-  }
+  /** Room above what is drawn, px: for the legend, and for the titles of panels. */
+  const above = (figure, legend) => 10 + legend + (figure.layout.annotations ? 22 : 0);
 
   /** Layout of a figure: the page's font, a legend above, axes that nobody drags by mistake. */
   function layoutOf(figure, width) {
     const size = sizeFor(width);
-    const { top, height } = room(figure, width);
     const layout = {
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: fonts, size },
-      margin: { l: 8, r: 14, t: top, b: 8 },
-      legend: { orientation: "h", x: 0, xanchor: "left", y: 1, yref: "container", yanchor: "top" },
+      margin: { l: 8, r: 14, t: above(figure, 0), b: 8 },
+      legend: { orientation: "h", x: 0, xref: "container", xanchor: "left", y: 1, yref: "container", yanchor: "top" },
       hovermode: "closest",
       dragmode: false,
       width,
-      height,
+      height: figure.height,
       ...figure.layout,
     };
     layout.annotations = (layout.annotations || []).map((note) => ({ ...note, font: { size: size - 1 } }));
@@ -58,20 +43,30 @@ const report = (() => {
 
   const drawn = new Map();
 
+  /** Gives the legend the room that it turned out to need. */
+  function settle(element, figure) {
+    const box = element.querySelector(".legend .bg");
+    const legend = box ? Math.ceil(box.getBBox().height) : 0;
+    const [top, height] = [above(figure, legend), figure.height + legend];
+    if (element.layout.margin.t === top && element.layout.height === height) return;
+    Plotly.relayout(element, { "margin.t": top, height });
+  }
+
   /** Draws a figure, or another one in its place. */
-  function put(element, figure, change = {}) {
-    drawn.set(element, { figure, change });
+  function put(element, figure, margin = {}) {
+    drawn.set(element, figure);
     const layout = layoutOf(figure, element.clientWidth);
-    Plotly.react(element, figure.data, { ...layout, ...change, margin: { ...layout.margin, ...change.margin } }, config);
+    Plotly.react(element, figure.data, { ...layout, margin: { ...layout.margin, ...margin } }, config);
+    settle(element, figure);
   }
 
   /** Makes every plot as wide as its place, or as it is told. */
   function fit(width) {
-    for (const [element, { figure }] of drawn) {
+    for (const [element, figure] of drawn) {
       const wide = width || element.clientWidth;
       if (!wide) continue;
-      const { top, height } = room(figure, wide);
-      Plotly.relayout(element, { width: wide, height, "margin.t": top });
+      Plotly.relayout(element, { width: wide });
+      settle(element, figure);
     }
   }
 

@@ -135,7 +135,7 @@ const timeline = (() => {
     if (!quiet) tell();
     // Margins that no run moves: the plot stays where it is when another one is chosen.
     const left = 16 + longest * report.sizeFor(element.clientWidth) * 0.58;
-    report.put(element, figure(), { margin: { l: left, b: 48, autoexpand: false } });
+    report.put(element, figure(), { l: left, b: 48, autoexpand: false });
   }
 
   function zoom(how) {
