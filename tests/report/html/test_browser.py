@@ -68,7 +68,7 @@ def show(browser: Browser, folder: Path) -> Iterator[Show]:
         opened.page.on("dialog", lambda dialog: opened.complaints.append(f"dialog {dialog.message}"))
         opened.page.on("request", lambda request: opened.asked.append(request.url))
         opened.page.goto(path.as_uri())
-        opened.page.wait_for_function("document.documentElement.classList.contains('scripted')")
+        until(opened.page, "document.documentElement.classList.contains('scripted')")
         return opened
 
     yield open_page
@@ -76,12 +76,19 @@ def show(browser: Browser, folder: Path) -> Iterator[Show]:
         context.close()
 
 
+def until(page: Page, condition: str) -> None:
+    """Waits for something in the page; playwright's own way to wait needs the eval that the page's policy forbids."""
+    for _ in range(400):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(25)
+    pytest.fail(f"never true: {condition}")
+
+
 def open_all(page: Page) -> None:
     """Opens everything that can be opened, which draws what is in it."""
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
-    page.wait_for_function(
-        "[...document.querySelectorAll('[data-plot]')].every((each) => each.querySelector('.main-svg'))"
-    )
+    until(page, "[...document.querySelectorAll('[data-plot]')].every((each) => each.querySelector('.main-svg'))")
 
 
 VERDICTS = every_verdict()
@@ -131,6 +138,26 @@ def test_a_phone_scrolls_down_only(show: Show, make: Callable[[], JudgedSession]
     assert opened.page.evaluate("document.documentElement.scrollWidth") == 360
 
 
+@pytest.mark.parametrize("window", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_legend_covers_nothing(show: Show, window: dict[str, Any]) -> None:
+    """It ends above what is drawn, however many rows it takes, also after the window became narrower."""
+    page = show(VERDICTS, "verdicts", **window).page
+    open_all(page)
+    covered = """() => [...document.querySelectorAll('.js-plotly-plot')].filter((each) => {
+      const legend = each.querySelector('.legend .bg');
+      if (!legend) return false;
+      const tops = [...each.querySelectorAll('.nsewdrag')].map((area) => area.getBoundingClientRect().top);
+      return legend.getBoundingClientRect().bottom > Math.min(...tops) + 1;
+    }).map((each) => each.dataset.plot || each.id)"""
+    assert page.evaluate(covered) == []
+    page.set_viewport_size({"width": 340, "height": 740})
+    until(
+        page,
+        "[...document.querySelectorAll('.js-plotly-plot')].every((each) => each.layout.width === each.clientWidth)",
+    )
+    assert page.evaluate(covered) == []
+
+
 def test_dark_is_dark(show: Show) -> None:
     """Page and plots take the colours of the scheme that the reader has."""
 
@@ -161,7 +188,7 @@ def test_paper_shows_everything_in_light_colours(show: Show) -> None:
     printed = page.evaluate("window.printed")
     assert (printed["undrawn"], printed["folded"]) == (0, 0)
     assert max(printed["widths"]) <= 690
-    page.wait_for_function("document.querySelector('details.data:not([open])') !== null")
+    until(page, "document.querySelector('details.data:not([open])') !== null")
     page.emulate_media(media="print")
     seen = page.evaluate(f"({_SEEN})()")
     assert seen["back"] == "rgb(255, 255, 255)"
