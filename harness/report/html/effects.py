@@ -107,8 +107,7 @@ def _figure(effects: Sequence[Effect]) -> Figure:
             "title": {"text": "% longer than alone (95 % interval)"},
             "rangemode": "tozero",
             "zeroline": True,
-            "automargin": True,
         },
-        "yaxis": {"automargin": True, "categoryorder": "array", "categoryarray": order},
+        "yaxis": {"categoryorder": "array", "categoryarray": order},
     }
     return {"data": traces, "layout": layout, "height": _FRAME + _ROW * len(order)}

@@ -47,10 +47,10 @@ def script_hash(code: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
 
 
-def plot_text(text: str) -> str:
+def plot_text(text: str, most: int = _LABEL) -> str:
     """Somebody else's text for a label of a plot, cut where it would leave no room for the plot."""
     whole = printable(text)
-    shown = str(escape(whole if len(whole) <= _LABEL else f"{whole[: _LABEL - 1]}…"))
+    shown = str(escape(whole if len(whole) <= most else f"{whole[: most - 1]}…"))
     if any(bidirectional(character) in _RIGHT_TO_LEFT for character in shown):
         return f"{_FIRST_STRONG}{shown}{_POP}"
     return shown

@@ -104,8 +104,8 @@ def bars(rows: Sequence[str], height_rows: int, traces: Sequence[Trace], x_title
     layout = {
         "barmode": "relative",
         "bargap": 0.25,
-        "xaxis": {"title": {"text": x_title}, "zeroline": True, "automargin": True},
-        "yaxis": {"automargin": True, "categoryorder": "array", "categoryarray": list(rows)[::-1]},
+        "xaxis": {"title": {"text": x_title}, "zeroline": True},
+        "yaxis": {"categoryorder": "array", "categoryarray": list(rows)[::-1]},
     }
     return {"data": list(traces), "layout": layout, "height": _FRAME + _ROW * height_rows}
 
@@ -114,11 +114,11 @@ def panels(shown: Sequence[Panel], x_axis: Mapping[str, object]) -> Figure:
     """Plots above each other over one horizontal axis."""
     names = ["y" if place == 0 else f"y{place + 1}" for place in range(len(shown))]
     grid = {"rows": len(shown), "columns": 1, "subplots": [[f"x{name}"] for name in names], "ygap": 0.28}
-    layout: dict[str, object] = {"grid": grid, "xaxis": {"automargin": True, "zeroline": False, **x_axis}}
+    layout: dict[str, object] = {"grid": grid, "xaxis": {"zeroline": False, **x_axis}}
     data: list[Trace] = []
     for name, panel in zip(names, shown, strict=True):
         mode = "tozero" if panel.from_zero else "normal"
-        layout[name.replace("y", "yaxis")] = {"automargin": True, "rangemode": mode, "zeroline": False}
+        layout[name.replace("y", "yaxis")] = {"rangemode": mode, "zeroline": False}
         traces = [*panel.traces, *([_limit_trace(*panel.limit, panel.traces)] if panel.limit else [])]
         data += [{**trace, "yaxis": name, "xaxis": "x"} for trace in traces]
     layout["annotations"] = [_note(panel.title, name) for name, panel in zip(names, shown, strict=True)]

@@ -14,7 +14,9 @@ from harness.report.study import study_answer, study_grids, study_notes
 from harness.report.text import Grid
 from harness.scenarios.studies import arm_title
 
-_ROW, _FRAME = 44, 60
+_ROW, _FRAME, _TITLE = 44, 60, 40
+
+_SHOWN = {"more": "shown to be more", "less": "shown to be less", "nothing": "no difference shown"}
 
 
 def study_groups(studies: Sequence[StudySummary]) -> list[Group]:
@@ -53,9 +55,9 @@ def _walls(study: StudySummary, ident: str) -> Plot | None:
         "marker": {"color": COLOURS[0]},
         "hovertemplate": "%{x:.2f} s<extra></extra>",
     }
-    axis = {"automargin": True, "categoryorder": "array", "categoryarray": [_label(a.arm) for a in arms][::-1]}
+    axis = {"categoryorder": "array", "categoryarray": [_label(a.arm) for a in arms][::-1]}
     layout = {
-        "xaxis": {"title": {"text": "s (95 % interval of the mean)"}, "automargin": True, "rangemode": "tozero"},
+        "xaxis": {"title": {"text": "s (95 % interval of the mean)"}, "rangemode": "tozero"},
         "yaxis": axis,
         "showlegend": False,
     }
@@ -64,7 +66,7 @@ def _walls(study: StudySummary, ident: str) -> Plot | None:
 
 def _label(arm: str) -> str:
     title = arm_title(arm)
-    return plot_text(arm) if title == arm or ":" in arm else f"{plot_text(arm)}<br>{plot_text(title)}"
+    return plot_text(arm) if title == arm or ":" in arm else f"{plot_text(arm)}<br>{plot_text(title, _TITLE)}"
 
 
 def _half(arm: ArmSummary) -> float:
@@ -91,7 +93,7 @@ def _effects(study: StudySummary, ident: str) -> Plot | None:
     title = f"{study.name}: ratios to what each is compared with"
     rows = [_effect_row(effect) for effect in effects]
     words = "The intervals hold jointly in 95 % of sessions. " + "; ".join(
-        f"{row[0]}: {row[3]}, {row[6]} shown" for row in rows
+        f"{row[0]} over {row[1]}: {row[3]}, {row[6]}" for row in rows
     )
     told = table(title, ("arm", "against", "figure", "ratio", "from", "to", "shown"), rows, (0, 1, 2, 6))
     labels = [_effect_label(effect) for effect in effects]
@@ -125,9 +127,8 @@ def _effects(study: StudySummary, ident: str) -> Plot | None:
         "hoverinfo": "skip",
     }
     layout = {
-        "xaxis": {"title": {"text": "ratio; 1 is no difference (hollow: none shown)"}, "automargin": True},
+        "xaxis": {"title": {"text": "ratio; 1 is no difference (hollow: none shown)"}},
         "yaxis": {
-            "automargin": True,
             "categoryorder": "array",
             "categoryarray": list(dict.fromkeys(labels))[::-1],
         },
@@ -151,5 +152,5 @@ def _effect_row(effect: Effect) -> tuple[str, ...]:
         number(found.point, 3),
         number(found.low, 3),
         number(found.high, 3),
-        effect.shown,
+        _SHOWN[effect.shown],
     )

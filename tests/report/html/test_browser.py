@@ -11,8 +11,9 @@ import pytest
 
 from harness.report import JudgedSession, printable
 from harness.report.html import report_html
+from harness.testing import build_session
 from tests.conftest import find_browser
-from tests.report.html.sessions import HOSTILE, SECTIONS, every_verdict, hostile
+from tests.report.html.sessions import HOSTILE, SECTIONS, blocks, every_verdict, hostile, judged
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -91,6 +92,11 @@ def open_all(page: Page) -> None:
     until(page, "[...document.querySelectorAll('[data-plot]')].every((each) => each.querySelector('.main-svg'))")
 
 
+def small() -> JudgedSession:
+    """One scenario: its plots are low."""
+    return judged(build_session(), {"s": blocks("s", 1.4, 3)})
+
+
 VERDICTS = every_verdict()
 _SEEN = """() => ({
   undrawn: [...document.querySelectorAll('[data-plot]')].filter((each) => !each.querySelector('.main-svg')).length,
@@ -139,10 +145,16 @@ def test_a_phone_scrolls_down_only(show: Show, make: Callable[[], JudgedSession]
 
 
 @pytest.mark.parametrize("window", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_a_legend_covers_nothing(show: Show, window: dict[str, Any]) -> None:
-    """It ends above what is drawn, however many rows it takes, also after the window became narrower."""
-    page = show(VERDICTS, "verdicts", **window).page
+@pytest.mark.parametrize("make", [every_verdict, small], ids=["large", "small"])
+def test_every_label_is_seen(show: Show, window: dict[str, Any], make: Callable[[], JudgedSession]) -> None:
+    """The legend ends above what is drawn, however low the plot, also in a narrower window; each bar has its label."""
+    page = show(make(), make.__name__, **window).page
     open_all(page)
+    unnamed = """() => Object.entries(report.data.plots).filter(([ident, figure]) => {
+      const wanted = (figure.layout.yaxis || {}).categoryarray;
+      return wanted && document.querySelectorAll(`[data-plot="${ident}"] g.ytick text`).length !== wanted.length;
+    }).map(([ident]) => ident)"""
+    assert page.evaluate(unnamed) == []
     covered = """() => [...document.querySelectorAll('.js-plotly-plot')].filter((each) => {
       const legend = each.querySelector('.legend .bg');
       if (!legend) return false;
@@ -169,14 +181,15 @@ def test_dark_is_dark(show: Show) -> None:
               getComputedStyle(document.body).color,
               getComputedStyle(document.querySelector('.canvas .xtick text')).fill,
               getComputedStyle(document.querySelector('.canvas .gridlayer path')).stroke,
+              [...document.querySelectorAll('.canvas .main-svg text')].map((each) => getComputedStyle(each).fill),
             ]"""
         )
         return found
 
     light, dark = colours("light"), colours("dark")
     assert all(one != other for one, other in zip(light, dark, strict=True))
-    assert light[2] == light[1], "ticks have the colour of text"
-    assert dark[2] == dark[1]
+    for found in (light, dark):
+        assert set(found[4]) == {found[1]}, "labels, titles and legends have the colour of text"
 
 
 def test_paper_shows_everything_in_light_colours(show: Show) -> None:

@@ -11,9 +11,12 @@ const report = (() => {
   const wrapped = (text, size, width) =>
     text.length * size * 0.55 < width ? text : text.replace(/^(.{12,}?) (?=.{0,34}$)/, "$1<br>");
 
-  function axis(given, size, width) {
+  function axis(given, size, width, along) {
     const title = given.title ? { text: wrapped(given.title.text, size, width), font: { size }, standoff: 8 } : undefined;
-    return { fixedrange: true, ticks: "outside", ticklen: 4, tickcolor: "rgba(0,0,0,0)", ...given, title };
+    const ticks = { ticks: "outside", ticklen: 4, tickcolor: "rgba(0,0,0,0)", tickangle: 0 };
+    const few = along && size < 13 ? { nticks: 5 } : {};
+    const all = given.categoryarray ? { dtick: 1 } : {};
+    return { fixedrange: true, ...few, ...all, ...ticks, ...given, automargin: false, title };
   }
 
   /** Room above what is drawn, px: for the legend, and for the titles of panels. */
@@ -26,7 +29,7 @@ const report = (() => {
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: fonts, size },
-      margin: { l: 8, r: 14, t: above(figure, 0), b: 8 },
+      margin: { l: 60, r: 18, t: above(figure, 0), b: 50, autoexpand: false },
       legend: { orientation: "h", x: 0, xref: "container", xanchor: "left", y: 1, yref: "container", yanchor: "top" },
       hovermode: "closest",
       dragmode: false,
@@ -36,27 +39,40 @@ const report = (() => {
     };
     layout.annotations = (layout.annotations || []).map((note) => ({ ...note, font: { size: size - 1 } }));
     for (const key of Object.keys(layout)) {
-      if (/^[xy]axis\d*$/.test(key)) layout[key] = axis(layout[key], size, width * 0.62);
+      if (/^[xy]axis\d*$/.test(key)) layout[key] = axis(layout[key], size, width * 0.62, key.startsWith("x"));
     }
     return layout;
   }
 
   const drawn = new Map();
 
-  /** Gives the legend the room that it turned out to need. */
-  function settle(element, figure) {
-    const box = element.querySelector(".legend .bg");
-    const legend = box ? Math.ceil(box.getBBox().height) : 0;
-    const [top, height] = [above(figure, legend), figure.height + legend];
-    if (element.layout.margin.t === top && element.layout.height === height) return;
-    Plotly.relayout(element, { "margin.t": top, height });
+  const largest = (element, selector, side) =>
+    Math.ceil(Math.max(0, ...[...element.querySelectorAll(selector)].map((each) => each.getBoundingClientRect()[side])));
+
+  /**
+   * Gives legend, labels and titles the room that they turned out to need; again if that changed what they need, for
+   * a legend is cut where the plot is low. Plotly's own way to do so goes round in circles where there is little room.
+   */
+  function settle(element, figure, times = 4) {
+    const legend = largest(element, ".legend .bg", "height");
+    const title = largest(element, ".xtitle", "height");
+    const needed = {
+      l: largest(element, "g[class^='y'][class$='tick'] text", "width") + 14,
+      t: above(figure, legend),
+      b: largest(element, ".xtick text", "height") + 14 + (title && title + 10),
+    };
+    const height = figure.height + legend;
+    const { margin } = element.layout;
+    if (element.layout.height === height && Object.entries(needed).every(([side, room]) => margin[side] === room)) return;
+    const change = Object.fromEntries(Object.entries(needed).map(([side, room]) => [`margin.${side}`, room]));
+    Plotly.relayout(element, { ...change, height });
+    if (times > 1) settle(element, figure, times - 1);
   }
 
   /** Draws a figure, or another one in its place. */
-  function put(element, figure, margin = {}) {
+  function put(element, figure) {
     drawn.set(element, figure);
-    const layout = layoutOf(figure, element.clientWidth);
-    Plotly.react(element, figure.data, { ...layout, margin: { ...layout.margin, ...margin } }, config);
+    Plotly.react(element, figure.data, layoutOf(figure, element.clientWidth), config);
     settle(element, figure);
   }
 
@@ -86,5 +102,5 @@ const report = (() => {
     }
   }
 
-  return { data, hatching, sizeFor, put, fit, drawAll };
+  return { data, hatching, put, fit, drawAll };
 })();

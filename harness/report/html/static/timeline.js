@@ -16,7 +16,6 @@ const timeline = (() => {
     prefill: { label: "prefill", color: "#d2691e", shape: "x" },
     decode: { label: "decode", color: "#3b7de0", shape: "" },
   };
-  const longest = Math.max(...packed.runs.flatMap((each) => each.g.map((agent) => cut(name(agent.r)).length)));
   let run = null;
   let unit = 1000;
 
@@ -133,9 +132,7 @@ const timeline = (() => {
     unit = run.w >= 10_000_000 ? 1_000_000 : 1000;
     offer(run);
     if (!quiet) tell();
-    // Margins that no run moves: the plot stays where it is when another one is chosen.
-    const left = 16 + longest * report.sizeFor(element.clientWidth) * 0.58;
-    report.put(element, figure(), { l: left, b: 48, autoexpand: false });
+    report.put(element, figure());
   }
 
   function zoom(how) {
