@@ -68,15 +68,15 @@ class ResourceFigures:
 
 def resource_figures(blocks: Sequence[Block]) -> ResourceFigures | None:
     """What n valid blocks of one scenario used; None if nothing was sampled."""
-    blocks = [_own(block) for block in blocks]
+    blocks = [own_use(block) for block in blocks]
     sampled = dict.fromkeys(run.arm for block in blocks for run in block.runs if run.resources is not None)
     if not sampled:
         return None
     roles = (agent.role for block in blocks for run in _arm(block, CONCURRENT) for agent in run.agents)
     told = dict.fromkeys((*map(solo_arm, roles), CONCURRENT))
     arms = [arm for arm in (told | sampled) if arm in sampled]
-    alone = [_joules_per_token(_alone(block)) for block in blocks]
-    together = [_joules_per_token(_arm(block, CONCURRENT)) for block in blocks]
+    alone = [joules_per_token(_alone(block)) for block in blocks]
+    together = [joules_per_token(_arm(block, CONCURRENT)) for block in blocks]
     ratios = [b / a for a, b in zip(alone, together, strict=True) if a and b]
     return ResourceFigures(
         arms=tuple(_arm_use(arm, [run for block in blocks for run in _arm(block, arm)]) for arm in arms),
@@ -99,7 +99,7 @@ def servers_gpus(used: Resources) -> tuple[GpuUse, ...]:
     return tuple(gpu for gpu in used.gpus if gpu.servers) or used.gpus
 
 
-def _own(block: Block) -> Block:
+def own_use(block: Block) -> Block:
     """The block without what was sampled of servers that none of its arms uses, and of GPUs that only these are on."""
     urls = {agent.url for run in block.runs for agent in (*run.agents, *run.background)}
 
@@ -127,8 +127,8 @@ def _alone(block: Block) -> tuple[Run, ...]:
     return runs if len(runs) == len(roles) else ()
 
 
-def _joules_per_token(runs: Sequence[Run]) -> float | None:
-    """Energy of these runs over the output tokens of their agents, J."""
+def joules_per_token(runs: Sequence[Run]) -> float | None:
+    """Energy of these runs over the output tokens of their agents, J; None if agents in the background had a share."""
     total_j = _sum(energy_j(run) for run in runs)
     tokens = sum(metrics.output_tokens(request) for run in runs for agent in run.agents for request in agent.requests)
     if total_j is None or not tokens or any(run.background for run in runs):
@@ -148,7 +148,7 @@ def _arm_use(arm: str, runs: Sequence[Run]) -> ArmUse:
         sm_clock_mhz=_mean(_over(each, lambda gpu: gpu.sm_clock_mhz) for each in gpus),
         power_w=_mean(_sum(gpu.power_w for gpu in each) for each in gpus),
         energy_j=_mean(energy_j(run) for run in runs),
-        joules_per_token=_mean(_joules_per_token([run]) for run in runs),
+        joules_per_token=_mean(joules_per_token([run]) for run in runs),
         throttle=tuple(dict.fromkeys(reason for each in gpus for gpu in each for reason in gpu.throttle)),
     )
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from harness.judge.interference import OTHERS, Effect, strongest
 from harness.judge.phases import PHASES, Phase
 from harness.judge.statistics import Estimate
-from harness.report.text import aligned, printable
+from harness.report.text import Grid, printable
 
 _DOES = {"idle": "is idle", "loading": "loads", "queue": "waits", "prefill": "prefills", "decode": "decodes"}
 _DO = {"idle": "are idle", "loading": "load", "queue": "wait", "prefill": "prefill", "decode": "decode"}
@@ -30,7 +30,8 @@ def _interval(ratio: Estimate) -> str:
     return f"({low}..{high})"
 
 
-def _doing(aggressor: str, phase: Phase) -> str:
+def doing(aggressor: str, phase: Phase) -> str:
+    """What an aggressor does, as ``DataCollector prefills``."""
     if aggressor == OTHERS:
         return f"{'all ' if phase == 'idle' else ''}others {_DO[phase]}"
     return f"{printable(aggressor)} {_DOES[phase]}"
@@ -40,8 +41,8 @@ def effect_sentence(effect: Effect) -> str:
     """An effect in words, as ``Insight's decode +38 % (31..45) while DataCollector prefills``."""
     interval = _interval(effect.ratio)
     change = f"{_percent(effect.ratio.point)} % {interval}".rstrip()
-    doing = _doing(effect.aggressor, effect.aggressor_phase)
-    return f"{printable(effect.victim)}'s {effect.victim_phase} {change} while {doing}"
+    meanwhile = doing(effect.aggressor, effect.aggressor_phase)
+    return f"{printable(effect.victim)}'s {effect.victim_phase} {change} while {meanwhile}"
 
 
 def interference_json(effects: Sequence[Effect]) -> dict[str, object]:
@@ -53,33 +54,41 @@ def interference_json(effects: Sequence[Effect]) -> dict[str, object]:
     }
 
 
-def interference_lines(name: str, effects: Sequence[Effect]) -> list[str]:
-    """The matrix: a line for each victim's phase and aggressor, a column for what the aggressor did; no lines for none.
+def interference_grid(name: str, effects: Sequence[Effect]) -> Grid:
+    """The matrix: a row for each victim's phase and aggressor, a column for what the aggressor did.
 
-    Each cell is how much longer it took than alone, %, and its interval. Columns that are nowhere are left out; of a
-    matrix with many agents only what all others together do, and the effect to name. Below stand that effect and what
-    it cost, or that there is none.
+    Each cell is how much longer it took than alone, %, and its interval. Columns that are nowhere are left out.
 
     Args:
         name: The scenario.
-        effects: Its effects.
+        effects: Its effects, n >= 1.
     """
-    if not effects:
-        return []
     phases = [phase for phase in PHASES if any(effect.aggressor_phase == phase for effect in effects)]
     cells = {(*_row(effect), effect.aggressor_phase): _cell(effect.ratio) for effect in effects}
     rows = [["%", "while", *phases]]
-    named = strongest(effects)
-    every = list(dict.fromkeys(map(_row, effects)))
-    shown = [row for row in every if row[2] == OTHERS or (named and row == _row(named))] or every
-    for row in every if len(every) <= _SHOWN else shown:
+    for row in dict.fromkeys(map(_row, effects)):
         victim, kind, aggressor = row
         values = [cells.get((*row, phase), _ABSENT) for phase in phases]
         rows.append([f"{printable(victim)}'s {kind}", printable(aggressor), *values])
     title = f"{name}: who slows whom: longer than alone by so many % (95 % interval), by what the other did meanwhile"
-    more = len(every) + 1 - len(rows)
+    return Grid(title, rows, (0, 1))
+
+
+def interference_lines(name: str, effects: Sequence[Effect]) -> list[str]:
+    """The matrix for the terminal, and the effect to name, or that there is none; [] for no effects.
+
+    Of a matrix with many agents only what all others together do, and the effect to name.
+    """
+    if not effects:
+        return []
+    named = strongest(effects)
+    every = list(dict.fromkeys(map(_row, effects)))
+    telling = [row for row in every if row[2] == OTHERS or (named and row == _row(named))] or every
+    shown = every if len(every) <= _SHOWN else telling
+    grid = interference_grid(name, [effect for effect in effects if _row(effect) in shown])
+    more = len(every) - len(shown)
     told = [f"  ({more} rows more, agent by agent, stand in the summary for programs)"] if more else []
-    return [title, *aligned(rows, left=(0, 1), indent="  "), *told, f"  {_conclusion(named)}"]
+    return [grid.title, *grid.lines(), *told, f"  {conclusion(effects)}"]
 
 
 def _row(effect: Effect) -> tuple[str, str, str]:
@@ -90,7 +99,9 @@ def _cell(ratio: Estimate) -> str:
     return f"{_percent(ratio.point)} {_interval(ratio)}".rstrip()
 
 
-def _conclusion(named: Effect | None) -> str:
+def conclusion(effects: Sequence[Effect]) -> str:
+    """The effect to name and what it cost, or that there is none."""
+    named = strongest(effects)
     if named is None:
         return "no effect of at least 2 % is beyond doubt"
     cost = f"{named.excess_ms:.0f} ms a block, {100 * named.share:.0f} % of its time"

@@ -30,3 +30,9 @@ class JudgedSession:
     scenarios: tuple[ScenarioSummary, ...] = ()
     studies: tuple[StudySummary, ...] = ()
     terms: Mapping[str, Terms] = field(default_factory=dict)
+
+    @property
+    def invalid(self) -> Mapping[str, Mapping[int, tuple[str, ...]]]:
+        """Why blocks could not be judged, by scenario or study and index."""
+        found = {scenario.name: scenario.invalid for scenario in self.scenarios}
+        return found | {study.name: study.invalid for study in self.studies}

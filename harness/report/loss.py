@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 
 from harness.judge.ledger import AgentLedger, MeanLedger
 from harness.judge.loss import AgentLoss, Loss
-from harness.report.text import aligned
+from harness.report.text import Grid
 
 _TERMS = ("useful", "contention", "load", "orchestration", "imbalance")
 _SPLIT = {
@@ -56,7 +56,7 @@ def _meaning(term: str, loss: Loss) -> str:
     return _WORDS[term] + (f": {', '.join(parts)}" if parts else "")
 
 
-def loss_lines(name: str, loss: Loss, agents: Sequence[AgentLoss], *, wall_s: float) -> list[str]:
+def loss_grid(name: str, loss: Loss, agents: Sequence[AgentLoss], *, wall_s: float) -> Grid:
     """A table of the five terms in %, for all agents and for each: every column but ``all`` is a part of ``all``.
 
     Args:
@@ -65,23 +65,30 @@ def loss_lines(name: str, loss: Loss, agents: Sequence[AgentLoss], *, wall_s: fl
         agents: The agents' parts in it.
         wall_s: Wall time of the concurrent run, s.
     """
-    title = f"{name}: where 100 % of {len(agents)} x {wall_s:.2f} s went"
-    return [title, *aligned(loss_rows(loss, agents), left=(0, len(agents) + 2), indent="  ")]
-
-
-def loss_rows(loss: Loss, agents: Sequence[AgentLoss]) -> list[list[str]]:
-    """The table's rows, its heading first: term, %, % of each agent, and what the term is made of."""
     columns = [loss, *(part.loss for part in agents)]
-    heading = ["%", "all", *(part.role for part in agents), ""]
-    rows = [[term, *(_percent(getattr(each, term)) for each in columns), _meaning(term, loss)] for term in _TERMS]
-    return [heading, *rows]
+    rows = [["%", "all", *(part.role for part in agents), ""]]
+    rows += [[term, *(_percent(getattr(each, term)) for each in columns), _meaning(term, loss)] for term in _TERMS]
+    title = f"{name}: where 100 % of {len(agents)} x {wall_s:.2f} s went"
+    return Grid(title, rows, (0, len(agents) + 2))
 
 
-def ledger_lines(name: str, agents: Sequence[AgentLedger]) -> list[str]:
+def loss_lines(name: str, loss: Loss, agents: Sequence[AgentLoss], *, wall_s: float) -> list[str]:
+    """The same for the terminal."""
+    grid = loss_grid(name, loss, agents, wall_s=wall_s)
+    return [grid.title, *grid.lines()]
+
+
+def ledger_grid(name: str, agents: Sequence[AgentLedger]) -> Grid:
     """A table of the mean request's terms in ms, alone and together by agent; a term that is nowhere is left out."""
     rows = [["ms", *(f"{agent.role} alone -> together" for agent in agents)]]
     for field in fields(MeanLedger):
         pairs = [[_number(getattr(arm, field.name)) for arm in (agent.alone, agent.together)] for agent in agents]
         if any(value != "0.0" for pair in pairs for value in pair):
             rows.append([field.name.removesuffix("_ms").replace("_", " "), *(" -> ".join(pair) for pair in pairs)])
-    return [f"{name}: where the time of a request went, on average", *aligned(rows, left=(0,), indent="  ")]
+    return Grid(f"{name}: where the time of a request went, on average", rows)
+
+
+def ledger_lines(name: str, agents: Sequence[AgentLedger]) -> list[str]:
+    """The same for the terminal."""
+    grid = ledger_grid(name, agents)
+    return [grid.title, *grid.lines()]

@@ -22,11 +22,11 @@ def _summary(judged: JudgedSession) -> str:
     return summary_text(session_summary(judged))
 
 
-def _export(module: str, name: str) -> Render:
-    """A renderer of :mod:`harness.report.exports`, imported when it is called."""
+def _render_of(module: str, name: str) -> Render:
+    """A renderer of another module of this room, imported when it is called."""
 
     def render(judged: JudgedSession) -> str | bytes:
-        found: Render = getattr(import_module(f"harness.report.exports.{module}"), name)
+        found: Render = getattr(import_module(f"harness.report.{module}"), name)
         return found(judged)
 
     return render
@@ -34,13 +34,14 @@ def _export(module: str, name: str) -> Render:
 
 OUTPUTS: Mapping[str, Render] = {
     "--summary-json": _summary,
-    "--summary-md": _export("summary_md", "summary_md"),
-    "--trace-json": _export("trace", "trace_json"),
-    "--blocks-csv": _export("tables", "blocks_csv"),
-    "--blocks-parquet": _export("tables", "blocks_parquet"),
-    "--github-benchmark-json": _export("github_benchmark", "github_benchmark_json"),
-    "--bencher-json": _export("bencher", "bencher_json"),
-    "--otlp-json": _export("otlp", "otlp_json"),
+    "--report": _render_of("html", "report_html"),
+    "--summary-md": _render_of("exports.summary_md", "summary_md"),
+    "--trace-json": _render_of("exports.trace", "trace_json"),
+    "--blocks-csv": _render_of("exports.tables", "blocks_csv"),
+    "--blocks-parquet": _render_of("exports.tables", "blocks_parquet"),
+    "--github-benchmark-json": _render_of("exports.github_benchmark", "github_benchmark_json"),
+    "--bencher-json": _render_of("exports.bencher", "bencher_json"),
+    "--otlp-json": _render_of("exports.otlp", "otlp_json"),
 }
 """What makes each file's content, by its option; what only it needs it imports when it is called."""
 OFTEN = ("--summary-json",)

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from harness.judge.resources import ArmUse, ResourceFigures
 from harness.judge.statistics import Estimate
-from harness.report.text import aligned, printable
+from harness.report.text import Grid, printable
 
 _MIB = 2**20
 _NOTHING = "-"
@@ -63,34 +63,41 @@ _COLUMNS: tuple[tuple[str, Callable[[ArmUse], str]], ...] = (
 )
 
 
-def resource_lines(name: str, found: ResourceFigures | None) -> list[str]:
-    """A table of the arms, without the figures that nobody told, and what a token's energy is; [] if nothing was
-    sampled.
+def resource_grid(name: str, found: ResourceFigures | None) -> Grid | None:
+    """A table of the arms, without the figures that nobody told; None if nothing was sampled.
 
     Args:
         name: The scenario.
         found: Its figures.
     """
     if found is None:
-        return []
+        return None
     told = [(title, cells) for title, cell in _COLUMNS if set(cells := [cell(arm) for arm in found.arms]) != {_NOTHING}]
     if not told:
-        return []
+        return None
     rows = [["", *(title for title, _ in told)]]
     rows += [[printable(arm.arm), *(cells[place] for _, cells in told)] for place, arm in enumerate(found.arms)]
-    lines = [f"{name}: what servers and GPUs used", *aligned(rows, left=(0,), indent="  ")]
+    return Grid(f"{name}: what servers and GPUs used", rows)
+
+
+def resource_notes(found: ResourceFigures) -> list[str]:
+    """What held the clocks down, and the energy of a token."""
     throttled = [f"{printable(arm.arm)} ({', '.join(arm.throttle)})" for arm in found.arms if arm.throttle]
-    if throttled:
-        lines.append(f"  GPU clocks were held down in {', '.join(throttled)}")
-    return lines + _energy_lines(found)
-
-
-def _energy_lines(found: ResourceFigures) -> list[str]:
+    lines = [f"GPU clocks were held down in {', '.join(throttled)}"] if throttled else []
     alone, together, ratio = found.alone_joules_per_token, found.together_joules_per_token, found.energy_ratio
     if alone is None or together is None or ratio is None:
-        return []
+        return lines
     interval = "" if ratio.low is None or ratio.high is None else f", {ratio.low:.2f} to {ratio.high:.2f}"
-    return [
-        f"  energy of a token: alone {alone.point:.3f} J, together {together.point:.3f} J "
+    lines.append(
+        f"energy of a token: alone {alone.point:.3f} J, together {together.point:.3f} J "
         f"({ratio.point:.2f}x{interval}; whole boards, at idle too)"
-    ]
+    )
+    return lines
+
+
+def resource_lines(name: str, found: ResourceFigures | None) -> list[str]:
+    """The table and the notes for the terminal; [] if nothing was sampled."""
+    grid = resource_grid(name, found)
+    if found is None or grid is None:
+        return []
+    return [grid.title, *grid.lines(), *(f"  {note}" for note in resource_notes(found))]

@@ -9,17 +9,17 @@ from harness.judge.reloads import Reloads
 from harness.judge.study import StudySummary
 from harness.report.study_json import study_json
 from harness.report.study_tables import (
-    arm_lines,
-    control_lines,
-    ladder_lines,
+    arm_grids,
+    control_grid,
+    ladder_grid,
     plus_minus,
     ratio,
-    role_lines,
+    role_grid,
 )
-from harness.report.text import printable
+from harness.report.text import Grid, printable, spaced
 from harness.scenarios.studies import DECODE, IDLE, LADDER, MITIGATION, PREFILL, study_kind
 
-__all__ = ["study_json", "study_lines"]
+__all__ = ["study_answer", "study_grids", "study_json", "study_lines", "study_notes"]
 
 _CAUSES = {IDLE: "presence", PREFILL: "prefill", DECODE: "decode"}
 
@@ -120,7 +120,8 @@ _ANSWERS: Mapping[str, Callable[[StudySummary], str]] = {
 }
 
 
-def _answer(study: StudySummary) -> str:
+def study_answer(study: StudySummary) -> str:
+    """The answer to the study's question, or why there is none."""
     if study.unsaid:
         return f"nothing can be said: {study.unsaid}"
     if study.name.startswith(MITIGATION):
@@ -138,21 +139,33 @@ def _reload_line(found: Reloads) -> str:
         "less": "less than in the arm it is compared with",
     }[found.shown]
     return (
-        f"  {found.arm}: {found.loading_s.point:.2f} s of {found.wall_s.point:.2f} s wall went into loading: "
+        f"{found.arm}: {found.loading_s.point:.2f} s of {found.wall_s.point:.2f} s wall went into loading: "
         f"{agents}: {said}"
     )
 
 
-def _tables(study: StudySummary) -> list[str]:
+def study_grids(study: StudySummary) -> list[Grid]:
+    """The tables of a study, the most telling first; [] if it has no valid block."""
     if not study.arms:
         return []
     if study_kind(study.name) == "controls":
-        return [*control_lines(study), "", *role_lines(study)]
+        return [control_grid(study), role_grid(study)]
     if study.name.startswith(MITIGATION):
-        return [*ladder_lines(study), "", *arm_lines(study)]
+        return [ladder_grid(study), *arm_grids(study)]
     if study_kind(study.name) in _ANSWERS:
-        return arm_lines(study)
-    return [*arm_lines(study), "", *role_lines(study)]
+        return arm_grids(study)
+    return [*arm_grids(study), role_grid(study)]
+
+
+def study_notes(study: StudySummary) -> list[str]:
+    """What needs saying in words besides the tables: doubts, reloads, what was not tried, invalid blocks."""
+    in_table = LADDER if study.name.startswith(MITIGATION) and study.arms else ()
+    return [
+        *(f"{arm} is not what it says: {why}" for arm, why in study.doubts.items()),
+        *map(_reload_line, study.reloads),
+        *(f"not tried: {arm}: {printable(why)}" for arm, why in study.left_out.items() if arm not in in_table),
+        *(f"block {index} is invalid: {printable('; '.join(why))}" for index, why in study.invalid.items()),
+    ]
 
 
 def study_lines(study: StudySummary) -> list[str]:
@@ -161,13 +174,9 @@ def study_lines(study: StudySummary) -> list[str]:
     Intervals of the first line (and of a remedy's or a company's verdict) hold jointly in 95 % of sessions, the others
     one by one.
     """
-    in_table = LADDER if study.name.startswith(MITIGATION) and study.arms else ()
     blocks = f"{study.blocks} blocks" + (f", {len(study.invalid)} invalid" if study.invalid else "")
     return [
-        f"{study.name}: {_answer(study)} [{blocks}]",
-        *_tables(study),
-        *(f"  {arm} is not what it says: {why}" for arm, why in study.doubts.items()),
-        *map(_reload_line, study.reloads),
-        *(f"  not tried: {arm}: {printable(why)}" for arm, why in study.left_out.items() if arm not in in_table),
-        *(f"  block {index} is invalid: {printable('; '.join(why))}" for index, why in study.invalid.items()),
+        f"{study.name}: {study_answer(study)} [{blocks}]",
+        *spaced(study_grids(study)),
+        *(f"  {note}" for note in study_notes(study)),
     ]

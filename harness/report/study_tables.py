@@ -8,7 +8,7 @@ from typing import NamedTuple
 from harness.judge import Estimate
 from harness.judge.arms import ArmSummary, RoleSummary
 from harness.judge.study import StudySummary
-from harness.report.text import aligned
+from harness.report.text import Grid
 from harness.scenarios.studies import CONTROL_KINDS, LADDER, arm_title
 
 _MIB = 2**20
@@ -77,7 +77,9 @@ def ratio(estimate: Estimate) -> str:
 Of = Callable[[_Column], Estimate | None]
 
 
-def _table(corner: str, columns: Sequence[_Column], rows: Sequence[tuple[str, Of]], ratios: bool = False) -> list[str]:
+def _table(
+    title: str, corner: str, columns: Sequence[_Column], rows: Sequence[tuple[str, Of]], ratios: bool = False
+) -> Grid:
     """A table of figures; a column that no row has, or in which nothing is worth telling, is left out."""
 
     def worth(column: _Column) -> bool:
@@ -91,7 +93,7 @@ def _table(corner: str, columns: Sequence[_Column], rows: Sequence[tuple[str, Of
 
     shown = [column for column in columns if worth(column)]
     cells = [[name, *(cell(of(column), column) for column in shown)] for name, of in rows]
-    return aligned([[corner, *(column.heading for column in shown)], *cells], left=(0,), indent="  ")
+    return Grid(title, [[corner, *(column.heading for column in shown)], *cells])
 
 
 def _figure(row: ArmSummary | RoleSummary) -> Of:
@@ -102,23 +104,24 @@ def _against(row: ArmSummary) -> Of:
     return lambda column: row.against.get(column.figure)
 
 
-def arm_lines(study: StudySummary) -> list[str]:
+def arm_grids(study: StudySummary) -> list[Grid]:
     """A table of the arms, one of their ratios to each reference, and what each arm is in words."""
-    lines = _table("arm", _ARM_COLUMNS, [(arm.arm, _figure(arm)) for arm in study.arms])
+    grids = [_table("the arms", "arm", _ARM_COLUMNS, [(arm.arm, _figure(arm)) for arm in study.arms])]
     for reference in dict.fromkeys(arm.reference for arm in study.arms if arm.reference):
         rows = [(arm.arm, _against(arm)) for arm in study.arms if arm.reference == reference]
-        lines += ["", *_table(f"against {reference}", _RATIO_COLUMNS, rows, ratios=True)]
+        title = f"each arm over {reference}, paired block by block"
+        grids.append(_table(title, f"against {reference}", _RATIO_COLUMNS, rows, ratios=True))
     titles = [(arm.arm, arm_title(arm.arm)) for arm in study.arms if ":" not in arm.arm]
-    return lines + (["", *aligned(titles, left=(0, 1), indent="  ")] if titles else [])
+    return grids + ([Grid("what each arm is", titles, (0, 1), headed=False)] if titles else [])
 
 
-def role_lines(study: StudySummary) -> list[str]:
+def role_grid(study: StudySummary) -> Grid:
     """A table of each agent in each arm."""
     rows = [(f"{arm.arm} {agent.role}", _figure(agent)) for arm in study.arms for agent in arm.agents]
-    return _table("agent", _ROLE_COLUMNS, rows)
+    return _table("each agent in each arm", "agent", _ROLE_COLUMNS, rows)
 
 
-def control_lines(study: StudySummary) -> list[str]:
+def control_grid(study: StudySummary) -> Grid:
     """A table of what each agent pays beside idle, prefilling and decoding others, against their absence."""
     shown = {effect.arm: effect.shown for effect in study.effects}
     rows = [["agent", "the others", "time in requests", "TPOT", "TTFT", ""]]
@@ -129,10 +132,10 @@ def control_lines(study: StudySummary) -> list[str]:
         against = next((agent.against for agent in arm.agents if agent.role == role), {})
         figures = [ratio(against[name]) if name in against else "-" for name in ("service_s", "tpot_ms", "ttft_ms")]
         rows.append([role, kind, *figures, _COSTS[shown[arm.arm]] if arm.arm in shown else ""])
-    return aligned(rows, left=(0, 1, 5), indent="  ")
+    return Grid("what company costs each agent, over its absence", rows, (0, 1, 5))
 
 
-def ladder_lines(study: StudySummary) -> list[str]:
+def ladder_grid(study: StudySummary) -> Grid:
     """A table of what each remedy did, and of those that could not be tried."""
     rows = [["remedy", "finishes in", "efficiency %", "", ""]]
     for effect in study.effects:
@@ -148,4 +151,4 @@ def ladder_lines(study: StudySummary) -> list[str]:
             ]
         )
     rows += [[step, "-", "-", "not tried", study.left_out[step]] for step in LADDER if step in study.left_out]
-    return aligned(rows, left=(0, 3, 4), indent="  ")
+    return Grid("what each remedy did", rows, (0, 3, 4))

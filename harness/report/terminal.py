@@ -13,7 +13,7 @@ from harness.report.interference import interference_lines
 from harness.report.loss import ledger_lines, loss_lines
 from harness.report.resources import resource_lines
 from harness.report.study import study_lines
-from harness.report.text import aligned, printable
+from harness.report.text import Grid, aligned, printable
 from harness.report.verdicts import change_line, gate_line, invalid_lines, invalid_message, overlap_words
 from harness.scenarios import InstrumentLimits, Stopping
 
@@ -99,6 +99,17 @@ def _change(agent: AgentFigures, name: str, digits: int) -> str:
     return " -> ".join("-" if value is None else f"{value:.{digits}f}" for value in (alone, together))
 
 
+def scenario_grid(scenarios: Sequence[ScenarioSummary]) -> Grid:
+    """A row for each scenario: its verdict, both kinds of figures, contention and throughput."""
+    return Grid("scenarios", [_COLUMNS, *(_row(scenario) for scenario in scenarios)], (0, 1))
+
+
+def agent_grid(scenarios: Sequence[ScenarioSummary]) -> Grid:
+    """A row for each agent of each scenario, alone and together; only headings if nothing was judged."""
+    rows = [row for scenario in scenarios for row in _agent_rows(scenario)]
+    return Grid("agents, alone and together", [_AGENT_COLUMNS, *rows])
+
+
 def _agent_rows(scenario: ScenarioSummary) -> list[tuple[str, ...]]:
     return [
         (
@@ -117,10 +128,10 @@ def _agent_rows(scenario: ScenarioSummary) -> list[tuple[str, ...]]:
 
 def summary_lines(scenarios: Sequence[ScenarioSummary]) -> list[str]:
     """The table of a session, its deltas, and what needs saying in words."""
-    lines = aligned([_COLUMNS, *(_row(scenario) for scenario in scenarios)], left=(0, 1))
-    agents = [row for scenario in scenarios for row in _agent_rows(scenario)]
-    if agents:
-        lines += ["", *aligned([_AGENT_COLUMNS, *agents], left=(0,))]
+    grid, agents = scenario_grid(scenarios), agent_grid(scenarios)
+    lines = aligned(grid.rows, grid.left)
+    if len(agents.rows) > 1:
+        lines += ["", *aligned(agents.rows, agents.left)]
     for scenario in scenarios:
         if not scenario.estimates:
             lines += ["", invalid_message(scenario)]

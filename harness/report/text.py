@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 
 def printable(text: str) -> str:
@@ -26,3 +27,28 @@ def aligned(rows: Sequence[Sequence[str]], left: Collection[int], indent: str = 
         ).rstrip()
         for row in rows
     ]
+
+
+class Grid(NamedTuple):
+    """A table before anybody has laid it out.
+
+    Attributes:
+        title: What it shows.
+        rows: Its cells; the first row holds the headings if it is ``headed``.
+        left: Columns of words, flush left; the others hold figures.
+        headed: Its first row holds headings.
+    """
+
+    title: str
+    rows: Sequence[Sequence[str]]
+    left: Collection[int] = (0,)
+    headed: bool = True
+
+    def lines(self) -> list[str]:
+        """Its rows in columns, indented, without its title."""
+        return aligned(self.rows, self.left, indent="  ")
+
+
+def spaced(grids: Sequence[Grid]) -> list[str]:
+    """Several tables, with an empty line between them."""
+    return [line for grid in grids for line in ("", *grid.lines())][1:]

@@ -13,7 +13,7 @@ _UNITS = {
     "guide_speedup": "x",
     "measured_speedup": "x",
 }
-NAMES = {
+METRIC_NAMES = {
     "guide_efficiency_pct": "guide's efficiency",
     "guide_speedup": "guide's speedup",
     "measured_efficiency_pct": "measured efficiency",
@@ -25,15 +25,11 @@ NAMES = {
     "concurrent_ttft_ms": "TTFT together",
     "aggregate_tok_s": "throughput together",
 }
-"""Metrics in words."""
+"""What metrics are called, those that can have a limit and those that are compared."""
 
 
-def metric_words(metric: str) -> str:
-    """What a metric with a limit, or one that is compared, is called."""
-    return NAMES[metric]
-
-
-def _figure(metric: str, value: float) -> str:
+def figure_words(metric: str, value: float) -> str:
+    """A value of a metric that can have a limit, with its unit."""
     if metric == "contention_rate":
         return f"{100 * value:.1f} %"
     unit = _UNITS[metric]
@@ -43,7 +39,7 @@ def _figure(metric: str, value: float) -> str:
 def _span(metric: str, estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return f"n = {estimate.n}, no interval"
-    low, high = _figure(metric, estimate.low), _figure(metric, estimate.high)
+    low, high = figure_words(metric, estimate.low), figure_words(metric, estimate.high)
     return f"95 % {estimate.method} {low} to {high}, n = {estimate.n}"
 
 
@@ -54,11 +50,11 @@ def gate_line(gate: Gate) -> str:
     worst = (
         f"most symptoms in block {gate.worst_block}: {gate.worst_value:.0f}"
         if metric == "contention_rate"
-        else f"worst block {gate.worst_block}: {_figure(metric, gate.worst_value)}"
+        else f"worst block {gate.worst_block}: {figure_words(metric, gate.worst_value)}"
     )
     return (
-        f"{gate.verdict.value}: {NAMES[metric]} {_figure(metric, gate.estimate.point)} "
-        f"({_span(metric, gate.estimate)}), limit {side} {_figure(metric, gate.limit.value)}; {worst}"
+        f"{gate.verdict.value}: {METRIC_NAMES[metric]} {figure_words(metric, gate.estimate.point)} "
+        f"({_span(metric, gate.estimate)}), limit {side} {figure_words(metric, gate.limit.value)}; {worst}"
         f"{_fine_print(gate)}"
     )
 
@@ -78,7 +74,7 @@ def _fine_print(gate: Gate) -> str:
 
 def change_line(change: Change) -> str:
     """One comparison in words: how much worse or better, its interval, what was shown, what could have been found."""
-    name = NAMES[change.metric]
+    name = METRIC_NAMES[change.metric]
     if change.verdict is Verdict.INVALID:
         return f"INVALID: {name} against {change.against}: {change.reason}"
     ratio = change.ratio
@@ -106,7 +102,8 @@ def _pct(ratio: float) -> str:
     return f"{100 * (ratio - 1):+z.1f} %"
 
 
-def _symptom(symptom: Symptom) -> str:
+def symptom_words(symptom: Symptom) -> str:
+    """A symptom, on whom it fired, and its limit."""
     if symptom.rule == "ttft":
         return f"TTFT of {symptom.role} {symptom.value:.1f} s over its solo one (limit {symptom.limit:g} s)"
     if symptom.rule == "throughput":
@@ -127,9 +124,11 @@ def overlap_words(scenario: ScenarioSummary) -> str:
 
 def breach_message(scenario: ScenarioSummary) -> str:
     """Why a scenario's verdict is what it is: every gate, then the symptoms of each block."""
-    decisive = [NAMES[gate.limit.metric] for gate in scenario.gates if gate.verdict is scenario.verdict]
+    decisive = [METRIC_NAMES[gate.limit.metric] for gate in scenario.gates if gate.verdict is scenario.verdict]
     decisive += [
-        f"{NAMES[each.metric]} against {each.against}" for each in scenario.changes if each.verdict is scenario.verdict
+        f"{METRIC_NAMES[each.metric]} against {each.against}"
+        for each in scenario.changes
+        if each.verdict is scenario.verdict
     ]
     lines = [f"{scenario.name}: {scenario.verdict.value} by {', '.join(decisive) or 'no limit'}"]
     lines += [f"  {gate_line(gate)}" for gate in scenario.gates]
@@ -137,7 +136,7 @@ def breach_message(scenario: ScenarioSummary) -> str:
     if scenario.overlap_only:
         lines.append(f"  {overlap_words(scenario)}")
     lines += [
-        f"  contention in block {index}: {'; '.join(_symptom(s) for s in fired)}"
+        f"  contention in block {index}: {'; '.join(symptom_words(s) for s in fired)}"
         for index, fired in scenario.symptoms.items()
     ]
     return "\n".join(lines + invalid_lines(scenario))

@@ -53,6 +53,7 @@ TERMS_OPTIONS: tuple[tuple[str, str, str], ...] = (
 # (flag, help): the files that a session is told in; what renders each stands in harness/report/outputs.py
 OUTPUT_OPTIONS: tuple[tuple[str, str], ...] = (
     ("--summary-json", "write the summary for programs"),
+    ("--report", "write the report for people: one HTML page that needs no network"),
     ("--summary-md", "write the summary in Markdown (pytest also adds it to $GITHUB_STEP_SUMMARY where that is set)"),
     ("--trace-json", "write a trace that Perfetto opens: agents, servers, every token"),
     ("--blocks-csv", "write a table with a row for each request as CSV"),

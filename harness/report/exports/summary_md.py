@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from harness.judge import Estimate, ScenarioSummary, Verdict
 from harness.judge.interference import strongest
 from harness.judge.verdict import overall
-from harness.records import Session
 from harness.report.exports.markdown import code, code_block, prose, table
 from harness.report.interference import effect_sentence
 from harness.report.judged import JudgedSession
-from harness.report.loss import loss_rows
+from harness.report.loss import loss_grid
+from harness.report.reproduction import reproduction
 from harness.report.study import study_lines
 from harness.report.terminal import calibration_line
-from harness.report.verdicts import NAMES, change_line, gate_line, invalid_lines, overlap_words
+from harness.report.verdicts import METRIC_NAMES, change_line, gate_line, invalid_lines, overlap_words
 
 _NAMED = 8
 """Invalid blocks that are told one by one."""
@@ -67,9 +67,9 @@ def _because(scenario: ScenarioSummary) -> str:
         total = len(scenario.blocks) + len(scenario.invalid)
         reason = next((reasons[0] for reasons in scenario.invalid.values() if reasons), "nothing was measured")
         return f"{len(scenario.blocks)} of {total} blocks could be judged: {prose(reason)}"
-    decisive = [NAMES[gate.limit.metric] for gate in scenario.gates if gate.verdict is scenario.verdict]
+    decisive = [METRIC_NAMES[gate.limit.metric] for gate in scenario.gates if gate.verdict is scenario.verdict]
     decisive += [
-        f"{NAMES[change.metric]} against {prose(change.against)}"
+        f"{METRIC_NAMES[change.metric]} against {prose(change.against)}"
         for change in scenario.changes
         if change.verdict is scenario.verdict
     ]
@@ -123,7 +123,8 @@ def _scenario(scenario: ScenarioSummary) -> Iterator[str]:
     if len(invalid) > _NAMED:
         yield f"- and {len(invalid) - _NAMED} more invalid blocks"
     if scenario.loss is not None:
-        heading, *rows = loss_rows(scenario.loss, scenario.agent_losses)
+        wall_s = scenario.estimates["concurrent_wall_s"].point
+        heading, *rows = loss_grid(scenario.name, scenario.loss, scenario.agent_losses, wall_s=wall_s).rows
         yield ""
         yield f"Where the {len(scenario.agents)} agents' time went, % of all of it:"
         yield ""
@@ -147,11 +148,4 @@ def _how(judged: JudgedSession) -> Iterator[str]:
     yield ""
     yield "Measure again, and judge this session again without a server:"
     yield ""
-    yield from code_block([_command(session), f"python -m harness judge {shlex.quote(judged.journal)}"])
-
-
-def _command(session: Session) -> str:
-    """The command line that measures the same again, in the same order."""
-    words = session.environment.command_line
-    seeded = any(word == "--seed" or word.startswith("--seed=") for word in words)
-    return shlex.join(words if seeded else (*words, "--seed", str(session.seed)))
+    yield from code_block([reproduction(session), f"python -m harness judge {shlex.quote(judged.journal)}"])

@@ -8,7 +8,7 @@ from dataclasses import replace
 from harness.judge import Change, Gate, ScenarioSummary, Verdict
 from harness.records.session import BASE
 from harness.report.live.scene import Gauge
-from harness.report.verdicts import metric_words
+from harness.report.verdicts import METRIC_NAMES
 from harness.scenarios import Stopping
 
 _SHARE = "contention_rate"
@@ -43,7 +43,7 @@ def _of_gate(gate: Gate) -> Gauge:
     metric, found = gate.limit.metric, gate.estimate
     scale = 100.0 if metric == _SHARE else 1.0
     return Gauge(
-        name=metric_words(metric),
+        name=METRIC_NAMES[metric],
         unit="x" if metric in _FACTORS else "%",
         point=scale * found.point,
         low=None if found.low is None else scale * found.low,
@@ -58,7 +58,7 @@ def _of_change(change: Change) -> Gauge:
     """In per cent of the base's."""
     ratio, sign = change.ratio, 1 if change.worse == "higher" else -1
     return Gauge(
-        name=f"{metric_words(change.metric)}, of the base's",
+        name=f"{METRIC_NAMES[change.metric]}, of the base's",
         unit="%",
         point=100 * ratio.point,
         low=None if ratio.low is None else 100 * ratio.low,
