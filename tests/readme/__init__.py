@@ -1,0 +1,1 @@
+"""Every command and every snippet of the README, run."""
