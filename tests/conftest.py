@@ -8,6 +8,7 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
 from collections.abc import Sequence
 
 import pytest
@@ -22,6 +23,9 @@ collect_ignore = ["foreign"]  # somebody else's project, for the tests that are 
 settings.register_profile("house", max_examples=40, deadline=None)
 settings.register_profile("deep", max_examples=10_000, deadline=None)  # --hypothesis-profile=deep
 settings.load_profile("house")
+
+# A shell that starts these tests in the background has Ctrl-C ignored, and so would be every process that they interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Sessions that tests measure are no part of the summary of the CI job that runs the tests.
 os.environ.pop("GITHUB_STEP_SUMMARY", None)

@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from harness.records.errors import ConfigurationError
+from harness.records.errors import ConfigurationError, HarnessError
 from harness.report.judged import JudgedSession
 from harness.report.summary import session_summary, summary_text
 from harness.report.writer import write_file
@@ -71,7 +71,7 @@ def checked_outputs(text: Callable[[str], str | None]) -> dict[str, Path]:
 
 
 def write_outputs(judged: JudgedSession, paths: Mapping[str, Path], *, often_only: bool = False) -> None:
-    """Writes the files that were asked for.
+    """Writes the files that were asked for; one that cannot be written keeps no other from being so.
 
     Args:
         judged: The session.
@@ -79,8 +79,14 @@ def write_outputs(judged: JudgedSession, paths: Mapping[str, Path], *, often_onl
         often_only: Leave out those that are only written at the end.
 
     Raises:
-        HarnessError: If one cannot be written.
+        HarnessError: If any cannot be written, with all that are so.
     """
+    failed: list[str] = []
     for flag, render in OUTPUTS.items():
         if flag in paths and (flag in OFTEN or not often_only):
-            write_file(paths[flag], render(judged))
+            try:
+                write_file(paths[flag], render(judged))
+            except HarnessError as error:
+                failed.append(str(error))
+    if failed:
+        raise HarnessError("; ".join(failed))

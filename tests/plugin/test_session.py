@@ -202,3 +202,27 @@ def test_a_server_that_dies_makes_the_scenario_an_error_and_keeps_its_blocks(
     assert blocks[2].error is None
     assert blocks[-1].error or any(agent.error for run in blocks[-1].runs for agent in run.agents)
     assert "1 error" in session.output.read_text("utf-8")
+
+
+BREAKS_ITS_REPORT = """
+import pathlib, pytest
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_it(perf_session):
+    report = pathlib.Path("r.html")
+    report.unlink()
+    report.mkdir()
+"""
+
+
+def test_a_file_that_cannot_be_written_at_the_end_is_an_error_that_says_so(
+    foreign: pytest.Pytester, urls: tuple[str, ...]
+) -> None:
+    """It could be written when the session was opened; the other files are written all the same."""
+    foreign.makepyfile(test_foreign=BREAKS_ITS_REPORT)
+    files = ("--report", "r.html", "--summary-md", "s.md")
+    result = foreign.runpytest_subprocess(*urls, *QUICK, "--no-calibration", *files)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["r.html cannot be written: *"])
+    assert foreign.path.joinpath("s.md").read_text("utf-8").startswith("## Concurrency")
