@@ -24,7 +24,7 @@ settings.register_profile("house", max_examples=40, deadline=None)
 settings.register_profile("deep", max_examples=10_000, deadline=None)  # --hypothesis-profile=deep
 settings.load_profile("house")
 
-# A shell that starts these tests in the background has Ctrl-C ignored, and so would be every process that they interrupt.
+# A shell that starts these tests in the background has Ctrl-C ignored, and every process that they interrupt with it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Sessions that tests measure are no part of the summary of the CI job that runs the tests.
