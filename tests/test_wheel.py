@@ -62,10 +62,10 @@ def test_the_wheel_holds_the_package_with_its_types_and_data_and_nothing_else(in
     tops = {name.partition("/")[0] for name in names}
     (info,) = (top for top in tops if top.endswith(".dist-info"))
     assert tops == {"harness", info}
-    assert {Path(name).suffix for name in names if name.startswith("harness/")} == {".py", ".toml", ".typed"}
     assert f"{info}/licenses/LICENSE" in names
-    ours = {str(path.relative_to(ROOT)) for path in (ROOT / "harness").rglob("*.py")}
-    assert {name for name in names if name.endswith(".py")} == ours
+    files = (path.relative_to(ROOT) for path in (ROOT / "harness").rglob("*") if path.is_file())
+    ours = {str(path) for path in files if "__pycache__" not in path.parts}
+    assert {name for name in names if name.startswith("harness/")} == ours
 
 
 def test_a_foreign_projects_scenario_is_measured_on_its_own_servers(installed: Installed, project: Path) -> None:
