@@ -45,6 +45,11 @@ def effect_sentence(effect: Effect) -> str:
     return f"{printable(effect.victim)}'s {effect.victim_phase} {change} while {meanwhile}"
 
 
+def effect_cost(effect: Effect) -> str:
+    """What an effect costs its victim, as ``248 ms a block, 21 % of its time``."""
+    return f"{effect.excess_ms:.0f} ms a block, {100 * effect.share:.0f} % of its time"
+
+
 def interference_json(effects: Sequence[Effect]) -> dict[str, object]:
     """All effects with their fields, and under ``strongest`` the one to name, with its sentence, or None."""
     named = strongest(effects)
@@ -104,5 +109,4 @@ def conclusion(effects: Sequence[Effect]) -> str:
     named = strongest(effects)
     if named is None:
         return "no effect of at least 2 % is beyond doubt"
-    cost = f"{named.excess_ms:.0f} ms a block, {100 * named.share:.0f} % of its time"
-    return f"strongest: {effect_sentence(named)}: {cost} (n = {named.ratio.n})"
+    return f"strongest: {effect_sentence(named)}: {effect_cost(named)} (n = {named.ratio.n})"

@@ -12,7 +12,7 @@ from harness.judge import Estimate, ScenarioSummary, Verdict
 from harness.judge.interference import strongest
 from harness.judge.verdict import overall
 from harness.report.exports.markdown import code, code_block, prose, table
-from harness.report.interference import effect_sentence
+from harness.report.interference import effect_cost, effect_sentence
 from harness.report.judged import JudgedSession
 from harness.report.loss import loss_grid
 from harness.report.reproduction import reproduction
@@ -116,8 +116,7 @@ def _scenario(scenario: ScenarioSummary) -> Iterator[str]:
     yield from (f"- {prose(change_line(change))}" for change in scenario.changes)
     named = strongest(scenario.interference)
     if named is not None:
-        cost = f"{named.excess_ms:.0f} ms a block, {100 * named.share:.0f} % of its time"
-        yield f"- strongest interference: {prose(effect_sentence(named))}: {cost}"
+        yield f"- strongest interference: {prose(effect_sentence(named))}: {effect_cost(named)}"
     invalid = invalid_lines(scenario)
     yield from (f"- {prose(line.strip())}" for line in invalid[:_NAMED])
     if len(invalid) > _NAMED:
